@@ -50,6 +50,7 @@ MEANINGS: Mapping[Fact, str] = {
     Fact.VANISHED: "Two censuses in a row did not list it, whose crashed guest was kept without a definition.",
     Fact.UNSURE: "It is off, and nothing that can be read tells why.",
     Fact.HOST_RESTARTED: "It is off, and was reported as dead before this host was restarted.",
+    Fact.EITHER: "A QEMU of one whose crash is reported lives: the one that was kept, or one of a later life.",
     Fact.ORPHANED: "libvirt calls it off, but its QEMU lives.",
 }
 

@@ -88,9 +88,11 @@ def files_of(uri: str, files: QemuFiles) -> QemuFiles | None:
     return files if is_qemu and (not host or host in files.own_names) else None
 
 
-def identify(domain: Any, uri: str) -> Identity:
-    """Which instance a virDomain is, and in which of its lives; asks nobody."""
-    return Identity(domain.UUIDString(), domain.name(), uri, max(0, domain.ID()))
+def identify(domain: Any, uri: str, files: QemuFiles | None = None) -> Identity:
+    """Which instance a virDomain is, and in which of its lives, by `files`, too, if they are given; asks nobody."""
+    name, run = domain.name(), max(0, domain.ID())
+    born = files.born(name) if files is not None and run else 0
+    return Identity(domain.UUIDString(), name, uri, run, born=born)
 
 
 def host_of(connection: Any, libvirt: Any) -> str:
@@ -135,10 +137,11 @@ def _state(domain: Any) -> tuple[int, int]:
 
 def _read(domain: Any, stands: tuple[int, int], uri: str, files: QemuFiles | None) -> Reading:
     state, reason = stands
-    instance = identify(domain, uri)
     power = _POWER.get(state, Power.UNKNOWN)
     if state == DomainState.PAUSED:
         power = _WHILE_PAUSED.get(reason, power)
+    # Of what is being started the file of the life before may still be there.
+    instance = identify(domain, uri, None if power is Power.STARTING else files)
     persistent = None if power in (Power.OFF, Power.UNKNOWN) else bool(domain.isPersistent())
     why = _REASON.get(reason, ShutoffReason.UNKNOWN) if power is Power.OFF else ShutoffReason.UNKNOWN
     if files is None or power not in (Power.OFF, Power.PANICKED):

@@ -79,6 +79,18 @@ class QemuFiles:
             # ValueError: a name that no file can have.
             return Process.UNSEEN
 
+    def born(self, name: str) -> int:
+        """When libvirt wrote the pidfile of the QEMU of instance `name` (nanoseconds since 1970); 0: it cannot be seen.
+
+        It is written once, as its QEMU is begun; a libvirtd that is started anew leaves it as it is. The file need not
+        be readable.
+        """
+        try:
+            found = (self.pids / f"{name}.pid").stat()
+        except (OSError, ValueError):
+            return 0
+        return found.st_mtime_ns if found.st_size else 0  # it is about to be written
+
     def log(self, name: str) -> Log | None:
         """What the instance's log says of its last life; None when it cannot be read, or could not be written.
 

@@ -521,7 +521,7 @@ def test_what_libvirtd_shows_before_it_knows_of_a_death_makes_nobody_leave_who_h
     mute: bool, eye: bool
 ) -> None:
     """Without a definition it vanishes by dying; who sees its process, but no log of this host, has seen that end."""
-    play, instance = Play(), replace(INSTANCE, run=7)
+    play, instance = Play(), replace(INSTANCE, run=7, born=1)
     play.census(running(instance, persistent=False))
     play.see(LibvirtAway(URI, "away"))
     if eye:

@@ -48,6 +48,7 @@ from masakarimonitors.instancemonitor.core.rules import ruled
 from masakarimonitors.instancemonitor.core.sight.ending import Question, Sign, Step
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Look
+from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import (
     MISSES,
     Instance,
@@ -137,10 +138,12 @@ class Decider:
 
     def _take_event(self, state: State, seen: DomainEvent, now: Instant) -> Outcome:
         known = state.known(seen.instance)
+        # What is told late of a life may find the pidfile of the next one; the number is enough where all is heard.
+        named = marks.named(known, seen.instance)
         told = fact = facts.of_event(seen)
         instance = replace(
             known,
-            identity=marks.identified(known, seen.instance),
+            identity=marks.identified(known, named),
             number=order.heard(state, known, seen),
             missed=0,
             leaving=leaving.heard(seen, known),
@@ -162,9 +165,11 @@ class Decider:
             if was_off and seen.event is Lifecycle.UNDEFINED:
                 # How it stood was read, so that nothing was missed of it.
                 instance = instance.heard(Heard.TOLD)
-        if fact is not None and facts.is_of_unseen_life(fact, known, seen.instance):
-            state, more = self._apply(state, instance, facts.BEGAN, now)
-            instance, decision = state.known(seen.instance), decision + more
+        if fact is not None:
+            first, fact = facts.whose(fact, known, named)
+            if first is not None:
+                state, more = self._apply(state, instance, first, now)
+                instance, decision = state.known(seen.instance), decision + more
         if fact is None:
             state, more = keep(state, instance, self.policy.boot_id, now)
         else:
@@ -398,7 +403,7 @@ class Decider:
 def _another_life(state: State, instance: Instance) -> bool:
     """Whether another life of it is seen now than was seen last."""
     before = state.instances.get(instance.place)
-    return before is not None and 0 < before.identity.run != instance.identity.run > 0
+    return before is not None and before.likeness(instance.identity) is Likeness.ANOTHER
 
 
 def _died_elsewhere_since(state: State, instance: Instance) -> bool:

@@ -82,6 +82,8 @@ class Fact(StrEnum):
     """It is off, and what is seen of it does not tell why."""
     HOST_RESTARTED = "host restarted"
     """It is off, or gone, and what was seen of it was seen before its host was restarted: it may run elsewhere."""
+    EITHER = "kept after its crash, or started again"
+    """A QEMU of one whose crash is reported lives: the one that was kept, or that of a later life that nobody saw."""
     ORPHANED = "off, with a living QEMU"
     """libvirt calls it off, but its QEMU lives: the next start makes a second copy."""
 
@@ -122,6 +124,7 @@ _UP: Mapping[Fact, Move] = {
     _F.UNSURE: (_P.UNSURE, (_A.END_STORY, _A.ALARM)),
     _F.HOST_RESTARTED: (_P.UNSURE, (_A.END_STORY, _A.ALARM)),
     _F.ORPHANED: (_P.UNSURE, (_A.ALARM,)),
+    _F.EITHER: (_P.UP, (_A.ALARM,)),
 }
 _ARRIVING: Mapping[Fact, Move] = {
     _F.LIVES: (_P.UP, ()),
@@ -139,6 +142,7 @@ _ARRIVING: Mapping[Fact, Move] = {
     _F.UNSURE: (_P.DOWN, (_A.ALARM,)),
     _F.HOST_RESTARTED: (_P.DOWN, (_A.ALARM,)),
     _F.ORPHANED: (_P.ARRIVING, (_A.ALARM,)),
+    _F.EITHER: (_P.ARRIVING, (_A.ALARM,)),
 }
 _DOWN: Mapping[Fact, Move] = {
     _F.LIVES: (_P.UP, ()),
@@ -156,6 +160,7 @@ _DOWN: Mapping[Fact, Move] = {
     _F.UNSURE: (_P.DOWN, (_A.ALARM,)),
     _F.HOST_RESTARTED: (_P.DOWN, (_A.ALARM,)),
     _F.ORPHANED: (_P.DOWN, (_A.ALARM,)),
+    _F.EITHER: (_P.DOWN, (_A.ALARM,)),
 }
 _UNSURE: Mapping[Fact, Move] = {
     _F.LIVES: (_P.UP, ()),
@@ -174,6 +179,7 @@ _UNSURE: Mapping[Fact, Move] = {
     _F.UNSURE: (_P.UNSURE, (_A.ALARM,)),
     _F.HOST_RESTARTED: (_P.UNSURE, (_A.ALARM,)),
     _F.ORPHANED: (_P.UNSURE, (_A.ALARM,)),
+    _F.EITHER: (_P.UNSURE, (_A.ALARM,)),
 }
 _PANICKED: Mapping[Fact, Move] = {
     _F.LIVES: (_P.UP, _BACK),
@@ -194,6 +200,7 @@ _PANICKED: Mapping[Fact, Move] = {
     _F.HOST_RESTARTED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
     # as one that has failed: masakari would start a second copy beside that QEMU
     _F.ORPHANED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
+    _F.EITHER: (_P.PANICKED, (_A.ALARM,)),
 }
 _FAILED: Mapping[Fact, Move] = {
     _F.LIVES: (_P.UP, _BACK),
@@ -214,10 +221,12 @@ _FAILED: Mapping[Fact, Move] = {
     # its host may have been recovered meanwhile, and with it this one, elsewhere
     _F.HOST_RESTARTED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
     _F.ORPHANED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
+    _F.EITHER: (_P.FAILED, (_A.ALARM,)),
 }
 _REMOVED: Mapping[Fact, Move] = {
     **_FAILED,
     _F.STARTING: (_P.REMOVED, ()),
+    _F.EITHER: (_P.REMOVED, (_A.ALARM,)),
     _F.VANISHED: (_P.REMOVED, ()),
 }
 _VANISHED: Mapping[Fact, Move] = {
@@ -225,6 +234,7 @@ _VANISHED: Mapping[Fact, Move] = {
     _F.STARTING: (_P.VANISHED, ()),
     # the same one; a later one, which has another number, was seen to live before
     _F.PANICKED: (_P.PANICKED, ()),
+    _F.EITHER: (_P.PANICKED, (_A.ALARM,)),
     _F.VANISHED: (_P.VANISHED, ()),
 }
 

@@ -67,8 +67,10 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         fate = {one.value: one for one in Fate}.get(str(value.get("fate")), Fate.PENDING)
     # On another boot libvirt counts its domains anew.
     run = 0 if rebooted else int(_number(value.get("run")))
+    told = value.get("born")
+    born = told if run and isinstance(told, int) and not isinstance(told, bool) else 0
     return Instance(
-        identity=Identity(uuid, name, uri, run),
+        identity=Identity(uuid, name, uri, run, born=born),
         key=key,
         phase=phase,
         number=-1,

@@ -81,15 +81,18 @@ class Trace(Enum):
 class Identity:
     """Which instance: `uuid` as libvirt writes it, `name` for people, `uri` where it was seen.
 
-    `run` names the life of which it is told: libvirt's number of the running domain (virDomainGetID), which on
-    one boot of a host no later life of it has; 0 when it is off or the number is not known. Two sightings of
-    one instance are of the same one whatever their life.
+    `run` and `born` name the life of which it is told. `run`: libvirt's number of the running domain (virDomainGetID),
+    which no later life has as long as that libvirtd runs; 0 when it is off or the number is not known. `born`: when its
+    QEMU was begun, as libvirt's pidfile of it says (nanoseconds since 1970); 0 when that cannot be seen. Two sightings
+    of one instance are of the same one whatever their life.
     """
 
     uuid: str
     name: str
     uri: str
     run: int = field(default=0, compare=False)
+    _: KW_ONLY
+    born: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

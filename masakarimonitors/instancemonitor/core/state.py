@@ -21,11 +21,13 @@ from masakarimonitors.instancemonitor.core.sight import (
     halt,
     hearing,
     legible,
+    life,
 )
 from masakarimonitors.instancemonitor.core.sight.ending import Ending, Question, Sign, Step
 from masakarimonitors.instancemonitor.core.sight.halt import Bidding, Halt, Pause, Word
 from masakarimonitors.instancemonitor.core.sight.hearing import Boot, Heard, Hearing, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Legible, Look
+from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.told import Fate
 
@@ -74,7 +76,7 @@ class Policy:
 class Instance:
     """One instance at one libvirt; `key`: under which it is on disk.
 
-    `identity.run` names the life that was last seen, `since` when it was first seen up, or arriving (seconds since
+    `identity` names the life that was last seen, too, `since` when it was first seen up, or arriving (seconds since
     1970; 0: not known). `number`: of the last event of its life (0: none; -1: it is only remembered). `reported`: when
     its last death was first reported; `fate`: what became of the last report of it, made at `made` (0: at `reported`),
     `not_taken`: how it ended, if masakari has not taken it, and `dropped`: in which words it was taken back. `life`:
@@ -173,6 +175,12 @@ class Instance:
         if self.legible is Legible.GONE and self.phase not in (*DEAD, Phase.UNSURE):
             return _GONE
         return UNTOLD if self.untold else ""
+
+    def likeness(self, seen: Identity) -> Likeness:
+        """Whether what is seen of it now is the life that is known."""
+        return life.compare(
+            (self.identity.run, self.identity.born), (seen.run, seen.born), heard=not self.unwatched
+        )
 
     def told(self, sign: Sign) -> "Instance":
         """With what that means for what is known of its end."""
@@ -383,6 +391,8 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["held"] = instance.held
     if identity.run:
         value["run"] = identity.run
+    if identity.born:
+        value["born"] = identity.born
     if instance.defined is False:
         value["defined"] = False
     if instance.leaving is not Leaving.NO:

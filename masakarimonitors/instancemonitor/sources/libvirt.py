@@ -209,29 +209,29 @@ class Libvirt:
 
     def _callbacks(self, emit: Emit) -> dict[int, Callable[..., None]]:
         """They run on libvirt's event thread, one at a time: so the numbers are in its order."""
-        uri, number = self._uri, self._numbers.next
+        uri, files, number = self._uri, self._files, self._numbers.next
 
         def lifecycle(_c: Any, d: Any, event: int, detail: int, _o: Any) -> None:
             # A newer libvirt's event that we do not know is none of the table's.
             if event in _LIFECYCLE:
-                emit(LifecycleChanged(identify(d, uri), number(), _LIFECYCLE[event], detail))
+                emit(LifecycleChanged(identify(d, uri, files), number(), _LIFECYCLE[event], detail))
 
         def reboot(_c: Any, d: Any, _o: Any) -> None:
-            emit(Rebooted(identify(d, uri), number()))
+            emit(Rebooted(identify(d, uri, files), number()))
 
         def watchdog(_c: Any, d: Any, action: int, _o: Any) -> None:
-            emit(WatchdogFired(identify(d, uri), number(), action))
+            emit(WatchdogFired(identify(d, uri, files), number(), action))
 
         def io_error(_c: Any, d: Any, _path: str, alias: str, action: int, _o: Any) -> None:
-            emit(IoFailed(identify(d, uri), number(), action, alias))
+            emit(IoFailed(identify(d, uri, files), number(), action, alias))
 
         def io_error_reason(
             _c: Any, d: Any, _path: str, _alias: str, _action: int, reason: str, _o: Any
         ) -> None:
-            emit(IoFailedWithReason(identify(d, uri), number(), reason))
+            emit(IoFailedWithReason(identify(d, uri, files), number(), reason))
 
         def control_error(_c: Any, d: Any, _o: Any) -> None:
-            emit(ControlFailed(identify(d, uri), number()))
+            emit(ControlFailed(identify(d, uri, files), number()))
 
         return {
             EventId.LIFECYCLE: lifecycle,

@@ -1,5 +1,6 @@
 """How a domain's numbers become a reading, and when the disk is asked as well."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -236,3 +237,19 @@ def test_what_a_libvirt_calls_its_host(told: str | FakeError, host: str) -> None
 def test_a_connection_that_breaks_says_nothing_of_its_host() -> None:
     with pytest.raises(FakeError):
         host_of(Telling(FakeError("broken", FakeModule.VIR_ERR_RPC)), FakeModule)
+
+
+def test_a_life_is_named_by_when_its_qemu_was_begun_too(tmp_path: Path) -> None:
+    files, pidfile = QemuFiles(tmp_path, tmp_path), tmp_path / "instance-1.pid"
+    running, starting = Domain(DomainState.RUNNING, 1, 7), Domain(DomainState.PAUSED, PAUSED_STARTING_UP, 7)
+    assert read(running, URI, files).instance.born == 0, "it cannot be seen"
+    pidfile.touch()
+    assert read(running, URI, files).instance.born == 0, "it is not written yet"
+    pidfile.write_text("4711")
+    os.utime(pidfile, ns=(1, 1_795_863_268_369_904_233))
+    pidfile.chmod(0)
+    for named in (read(running, URI, files).instance, identify(running, URI, files)):
+        assert (named.run, named.born) == (7, 1_795_863_268_369_904_233)
+    assert read(starting, URI, files).instance.born == 0, "the file may be that of the life before"
+    assert read(running, URI, None).instance.born == identify(running, URI).born == 0
+    assert identify(Domain(DomainState.SHUTOFF, 1), URI, files).born == 0

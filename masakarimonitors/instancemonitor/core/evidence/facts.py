@@ -24,6 +24,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Trace,
 )
 from masakarimonitors.instancemonitor.core.sight.ending import Ending
+from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import Instance
 from masakarimonitors.instancemonitor.core.told import Fate as ReportFate
 from masakarimonitors.libvirt.domain_state import (
@@ -108,7 +109,8 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
         case Power.PAUSED:
             leaves = Leaving.YES if reading.halt in leaving.OF_MIGRATION else Leaving.NO
             stands = Seen(Fact.STANDS, "libvirt says that its QEMU lives", leaves=leaves)
-            return (BEGAN, stands) if is_of_unseen_life(stands, known, reading.instance) else (stands,)
+            first, seen = whose(stands, known, reading.instance)
+            return (seen,) if first is None else (first, seen)
         case Power.STARTING:
             return (Seen(Fact.STARTING, "libvirt says that it is being started"),)
         case Power.MIGRATING if leaving.is_source(reading, known):
@@ -264,6 +266,10 @@ _OUTDATED = (
     "of that is withdrawn; look whether it was recovered"
 )
 BEGAN = Seen(Fact.LIVES, "it was started again, unseen")
+_EITHER = (
+    "its guest had crashed, which is reported, and a QEMU of it lives: whether that is the one that was kept after the "
+    "crash, or it was started again since, unseen, cannot be told; look at it, and recover it by hand if it was"
+)
 _UNTOLD = (
     "its death was reported, and whether it has lived here again since, unseen, and died again cannot be told; look "
     "at it"
@@ -278,18 +284,24 @@ def hides_its_last_life(reading: Reading, known: Instance) -> bool:
     return known.phase is Phase.DOWN and reading.power is Power.OFF and not reading.log_read and missed
 
 
-def is_of_unseen_life(seen: Seen, known: Instance, identity: Identity) -> bool:
-    """Whether this is of a life that began after the crash of a guest whose QEMU was kept, and was seen by nobody.
+def whose(seen: Seen, known: Instance, identity: Identity) -> tuple[Seen | None, Seen]:
+    """What this proves of a guest that had crashed, and whose QEMU was kept: first a life that nobody saw, if it is so.
 
-    Of that very life it would say no more than that its QEMU is kept still, paused.
+    Of that very life it says no more than that its QEMU is kept still, paused.
     """
-    kept = known.phase in (Phase.PANICKED, Phase.VANISHED) and seen.fact in (Fact.STANDS, Fact.PANICKED)
-    return kept and _is_another_life(known, identity)
+    if known.phase not in (Phase.PANICKED, Phase.VANISHED) or seen.fact not in (Fact.STANDS, Fact.PANICKED):
+        return None, seen
+    match _likeness(known, identity):
+        case Likeness.ANOTHER:
+            return BEGAN, seen
+        case Likeness.UNTOLD if known.unwatched and known.identity.run and identity.run:
+            return None, Seen(Fact.EITHER, _EITHER, seen.evidence)
+    return None, seen
 
 
-def _is_another_life(known: Instance, identity: Identity) -> bool:
-    """Whether a QEMU that lives is another one than that of its last life, by libvirt's number or since a reboot."""
-    return known.before_reboot or 0 < known.identity.run != identity.run > 0
+def _likeness(known: Instance, identity: Identity) -> Likeness:
+    """Whether a QEMU that lives is that of its last life; since a reboot it is not."""
+    return Likeness.ANOTHER if known.before_reboot else known.likeness(identity)
 
 
 class _Whose(Enum):
@@ -321,10 +333,12 @@ def _whose(reading: Reading, known: Instance, looked: float, now: float) -> _Who
 def _panicked(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:
     """Its QEMU keeps a crashed guest, which so has run here: the one that was reported, or that of a later life?"""
     crash = Seen(Fact.PANICKED, "its guest had crashed when libvirt was asked", "state CRASHED")
-    another = _is_another_life(known, reading.instance)
+    another = _likeness(known, reading.instance) is Likeness.ANOTHER
     if known.phase in DEAD and (another or _whose(reading, known, looked, now) is _Whose.UNSEEN):
         return BEGAN, crash
-    return (crash,)
+    if 0 < reading.started <= known.reported <= now:
+        return (crash,)  # by its log the life that is kept began before that report
+    return (whose(crash, known, reading.instance)[1],)
 
 
 def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:

@@ -15,6 +15,7 @@ from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Leaving, Phase, move
 from masakarimonitors.instancemonitor.core.observation import Power, Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
+from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import Aside, Instance, Place, State
 
 PATIENCE = 30.0
@@ -29,6 +30,7 @@ FIRST_LOOK = "first look"
 
 _ACCUSATIONS = (Fact.DIED, Fact.PANICKED, Fact.UNSURE)
 _DEATHS_AS_THEY_HAPPEN = (Fact.ENDED, Fact.PANICKED)
+_NO_TWIN = (None, Likeness.UNTOLD)
 
 
 def must_wait(state: State, uri: str) -> bool:
@@ -109,11 +111,20 @@ def told_elsewhere(state: State, known: Instance, seen: tuple[Seen, ...], starte
 
     `started`: when by its log that life began (0: it does not tell).
     """
-    twin = _twin(state, known, started) if any(one.fact in _ACCUSATIONS for one in seen) else None
-    return seen if twin is None else (_told_at(known, twin, seen[-1].evidence),)
+    twin, likeness = (
+        _twin(state, known, started) if any(one.fact in _ACCUSATIONS for one in seen) else _NO_TWIN
+    )
+    return seen if twin is None else (_told_at(known, twin, likeness, seen[-1].evidence),)
 
 
-def _told_at(known: Instance, twin: Instance, evidence: str) -> Seen:
+def _told_at(known: Instance, twin: Instance, likeness: Likeness, evidence: str) -> Seen:
+    if likeness is Likeness.UNTOLD:
+        why = (
+            f"{known.identity.uri} and {twin.identity.uri} lead to the same libvirt, and whether its death is the one "
+            "that is reported already or that of a later life cannot be told: look at it, and take one of them out of "
+            "[libvirt] connection_uri"
+        )
+        return Seen(Fact.UNSURE, why, evidence)
     why = (
         f"its death is reported already, since {known.identity.uri} and {twin.identity.uri} lead to the same libvirt: "
         "take one of them out of [libvirt] connection_uri"
@@ -121,27 +132,35 @@ def _told_at(known: Instance, twin: Instance, evidence: str) -> Seen:
     return Seen(Fact.STOPPED, why, evidence)
 
 
-def _twin(state: State, known: Instance, started: float = 0.0) -> Instance | None:
-    """The same life as another URI tells of it, if its death is reported there.
+def _twin(state: State, known: Instance, started: float = 0.0) -> tuple[Instance | None, Likeness]:
+    """The same life as another URI tells of it, if its death is reported there, and how sure it is the same.
 
     Both libvirts name the same host, and the life has the same number or began at the same moment. That its libvirt is
     the same proves nothing as long as it may live there: then the next look settles it.
     """
     host = state.hosts.get(known.identity.uri)
     for other in _elsewhere(state, known):
-        number = 0 < known.identity.run == other.identity.run
-        same = number or 0 < started == other.life
-        if host and host == state.hosts.get(other.identity.uri) and same and other.phase in DEAD:
-            return other
-    return None
+        if not host or host != state.hosts.get(other.identity.uri) or other.phase not in DEAD:
+            continue
+        if 0 < started == other.life:
+            return other, Likeness.SAME
+        # Each of the two may have been seen at a libvirtd that was started anew since the other one was.
+        likeness = (known if known.unwatched else other).likeness(
+            other.identity if known.unwatched else known.identity
+        )
+        if 0 < known.identity.run == other.identity.run and likeness is not Likeness.ANOTHER:
+            return other, likeness
+    return _NO_TWIN
 
 
 def checked(state: State, known: Instance, seen: Seen) -> Seen:
     """What was seen proves, in the light of what is known of the same instance elsewhere."""
     if seen.fact not in (_DEATHS_AS_THEY_HAPPEN if seen.news else _ACCUSATIONS):
         return seen
-    if Act.REPORT in move(known.phase, seen.fact)[1] and (twin := _twin(state, known)) is not None:
-        return _told_at(known, twin, seen.evidence)
+    if Act.REPORT in move(known.phase, seen.fact)[1]:
+        twin, likeness = _twin(state, known)
+        if twin is not None:
+            return _told_at(known, twin, likeness, seen.evidence)
     runs = [other for other in _elsewhere(state, known) if _runs(other)]
     if runs and not seen.news:
         return Seen(Fact.STOPPED, f"it runs at {runs[0].identity.uri}", seen.evidence)

@@ -13,6 +13,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Reading,
 )
 from masakarimonitors.instancemonitor.core.sight.halt import Halt
+from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import Instance
 from masakarimonitors.libvirt.domain_state import Lifecycle, Suspended
 
@@ -41,7 +42,8 @@ def is_source(reading: Reading, known: Instance) -> bool:
     if known.phase not in (Phase.UP, Phase.PANICKED):
         return False
     if known.identity.run and reading.instance.run:
-        return known.identity.run == reading.instance.run
+        # One that may be of a later life counts as a source: its end is asked about, that of an arrival is none.
+        return known.likeness(reading.instance) is not Likeness.ANOTHER
     return not known.unwatched
 
 
@@ -52,7 +54,7 @@ def is_doubtful(reading: Reading, known: Instance) -> bool:
     file and is kept paused has one, and its log begins as that of an arrival does. Events told which of them it is, if
     none can have been missed.
     """
-    another = 0 < known.identity.run != reading.instance.run > 0
+    another = known.likeness(reading.instance) is Likeness.ANOTHER
     if known.phase is Phase.ARRIVING and not known.unwatched and not another:
         return known.leaving is Leaving.MAYBE
     return reading.persistent is True

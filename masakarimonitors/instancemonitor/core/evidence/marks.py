@@ -12,6 +12,7 @@ from masakarimonitors.instancemonitor.core.sight.ending import Sign, Step
 from masakarimonitors.instancemonitor.core.sight.halt import Pause, Word
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Look
+from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
 
 HERE = (Fact.LIVES, Fact.STANDS)
@@ -27,8 +28,20 @@ _SIGNS = {
 
 
 def identified(known: Instance, identity: Identity) -> Identity:
-    """Who it is, as it is seen now; what is off has no number, and keeps that of its last life."""
-    return identity if identity.run else replace(identity, run=known.identity.run)
+    """Who it is, as it is seen now; what is off has no number, and keeps the name of its last life.
+
+    What does not tell when its QEMU was begun does not tell of another one, unless its number does.
+    """
+    last = known.identity
+    if not identity.run:
+        return replace(identity, run=last.run, born=last.born)
+    return identity if identity.born or identity.run != last.run else replace(identity, born=last.born)
+
+
+def named(known: Instance, identity: Identity) -> Identity:
+    """Of which life an event tells: within one libvirtd, of which nothing was missed, its number alone says that."""
+    same = not known.unwatched and 0 < known.identity.run == identity.run
+    return replace(identity, born=0) if same else identity
 
 
 def read(known: Instance, reading: Reading, looked: float, after: int) -> Instance:
@@ -60,7 +73,7 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
         instance = replace(instance, defined=None)  # it may have been defined again, unheard
     if reading.power is Power.STARTING and known.phase in (Phase.UP, Phase.ARRIVING):
         instance = instance.heard(Heard.STARTING)
-    if known.phase in DEAD and 0 < known.identity.run == reading.instance.run:
+    if known.phase in DEAD and known.likeness(reading.instance) is Likeness.SAME:
         instance = instance.heard(Heard.SAME_LIFE)
     if known.phase in DEAD and not known.life and not known.unwatched:
         instance = replace(instance, life=reading.started)
@@ -119,7 +132,7 @@ def _as_heard(known: Instance, then: Phase, fact: Fact) -> Heard:
 
 def _outlived(before: Instance, identity: Identity) -> bool:
     """Whether a libvirt shows a life whose process was seen to end while it was away: it has not found that out yet."""
-    return before.ending.has_ended and before.unwatched and 0 < before.identity.run == identity.run
+    return before.ending.has_ended and before.unwatched and before.likeness(identity) is Likeness.SAME
 
 
 def raise_alarm(known: Instance, instance: Instance, seen: Seen) -> tuple[Instance, Decision]:

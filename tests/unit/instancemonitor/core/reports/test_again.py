@@ -189,7 +189,7 @@ def test_after_a_restart_of_the_host_it_may_run_elsewhere() -> None:
 
 @pytest.mark.parametrize("unheard", ["", "monitor", "libvirt"])
 def test_a_crashed_guest_that_is_kept_is_told_again(unheard: str) -> None:
-    guest = replace(INSTANCE, run=7)
+    guest = replace(INSTANCE, run=7, born=1)
     play = Play()
     play.census(running(guest))
     play.event(Lifecycle.CRASHED, Crashed.PANICKED, guest)

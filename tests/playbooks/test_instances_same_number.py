@@ -1,0 +1,162 @@
+"""libvirt's number of a life comes again after a restart of libvirtd: what the same number proves, and what not.
+
+libvirtd counts on from the highest domain that lives when it starts. So a later life of the same instance may have the
+number of the one before; when its QEMU was begun tells the two apart, where libvirt's pidfiles can be seen.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from masakarimonitors.instancemonitor.core.observation import (
+    Asked,
+    Census,
+    Identity,
+    LibvirtAway,
+    LibvirtBack,
+    Power,
+    Reading,
+)
+from masakarimonitors.libvirt.domain_state import Crashed, Lifecycle, ShutoffReason, Suspended
+from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
+
+REPORT = "report LIFECYCLE/STOPPED_FAILED"
+FIRST = replace(INSTANCE, run=7, born=1_795_863_268_369_904_233)
+LATER = replace(INSTANCE, run=7, born=1_795_863_271_421_798_449)
+NUMBER = replace(INSTANCE, run=7)
+AGAIN = "qemu+unix:///system?socket=/run/libvirt/libvirt-sock"
+
+
+def phase(play: Play, uri: str = URI) -> str:
+    return str(play.state.instances[uri, INSTANCE.uuid].phase)
+
+
+def away(play: Play, unheard: str) -> None:
+    """Nobody hears what happens; when that ends libvirtd was started anew."""
+    if unheard == "monitor":
+        play.restart()
+    else:
+        play.see(LibvirtAway(URI, "away"))
+        play.see(LibvirtBack(URI))
+
+
+def crashed(first: Identity = FIRST, unheard: str = "libvirt") -> Play:
+    """Its guest crashed, its QEMU is kept, and that is reported; then nobody hears anything for a while."""
+    play = Play()
+    play.census(running(first))
+    assert play.event(Lifecycle.CRASHED, Crashed.PANICKED, replace(first, born=0)) == [REPORT]
+    away(play, unheard)
+    return play
+
+
+@pytest.mark.parametrize("unheard", ["monitor", "libvirt"])
+def test_the_crash_of_a_later_life_with_the_number_of_the_one_before_is_reported(unheard: str) -> None:
+    play = crashed(unheard=unheard)
+    assert REPORT in play.census(Reading(instance=LATER, power=Power.PANICKED))
+    assert REPORT not in play.census(Reading(instance=LATER, power=Power.PANICKED)), "once"
+
+
+@pytest.mark.parametrize("unheard", ["monitor", "libvirt"])
+def test_that_of_the_same_life_is_not_reported_again(unheard: str) -> None:
+    play = crashed(unheard=unheard)
+    for power in (Power.PANICKED, Power.PAUSED):
+        assert play.census(Reading(instance=FIRST, power=power)) == [] and not play.alarm
+    assert phase(play) == "panicked"
+
+
+@pytest.mark.parametrize("unheard", ["monitor", "libvirt"])
+@pytest.mark.parametrize("power", [Power.PANICKED, Power.PAUSED])
+def test_whether_it_is_the_same_is_an_alarm_where_the_number_alone_is_known(
+    power: Power, unheard: str
+) -> None:
+    """As at another host. It stands until something tells."""
+    play = crashed(NUMBER, unheard)
+    assert play.census(Reading(instance=NUMBER, power=power)) == []
+    assert play.verdicts[-1].alarm and "cannot be told" in play.verdicts[-1].why
+    assert play.census(Reading(instance=NUMBER, power=power)) == [] and not play.verdicts, "said once"
+    assert phase(play) == "panicked"
+    assert play.census(running(NUMBER)) == ["withdraw"]
+    assert play.event(Lifecycle.STOPPED, 5) == [REPORT]
+
+
+@pytest.mark.parametrize("power", [Power.PANICKED, Power.PAUSED])
+def test_the_number_alone_tells_it_where_everything_was_heard(power: Power) -> None:
+    play = Play()
+    play.census(running(NUMBER))
+    play.event(Lifecycle.CRASHED, Crashed.PANICKED, NUMBER)
+    assert play.census(Reading(instance=NUMBER, power=power)) == [] and not play.alarm
+
+
+@pytest.mark.parametrize("power", [Power.PANICKED, Power.PAUSED])
+def test_what_an_earlier_release_has_written_counts_as_it_did(power: Power) -> None:
+    play = crashed(NUMBER, "monitor")
+    assert play.census(Reading(instance=FIRST, power=power)) == [] and not play.alarm
+    assert phase(play) == "panicked"
+
+
+def test_when_its_qemu_was_begun_is_remembered_to_the_nanosecond() -> None:
+    play = Play()
+    play.census(running(FIRST))
+    play.restart()
+    assert play.state.instances[URI, INSTANCE.uuid].identity.born == FIRST.born
+    play.restart(boot_id="boot-2")
+    assert play.state.instances[URI, INSTANCE.uuid].identity.born == 0
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_only_the_life_whose_process_has_ended_is_one_that_libvirtd_has_not_yet_found_dead(
+    later: bool,
+) -> None:
+    """A later one, of the same number, that is moved away unheard has not died by the end of the process before."""
+    play = Play()
+    play.census(running(FIRST, persistent=False))
+    play.see(LibvirtAway(URI, "away"))
+    play.ended()
+    play.see(Asked(INSTANCE, None, play.number))
+    play.see(LibvirtBack(URI))
+    play.census(running(LATER if later else FIRST, persistent=False))
+    play.see(LibvirtAway(URI, "away"))
+    play.see(LibvirtBack(URI))
+    said = play.census() + play.census()
+    assert (REPORT in said) is not later and play.alarm is later
+
+
+@pytest.mark.parametrize("shown", [LATER, FIRST, NUMBER])
+def test_what_is_held_for_a_migration_is_a_source_unless_it_is_another_life(shown: Identity) -> None:
+    """Of an arrival that is aborted nothing is reported; of a source that ends, libvirt and its log are asked."""
+    play = Play()
+    play.census(running(FIRST, persistent=True))
+    away(play, "libvirt")
+    play.census(Reading(instance=shown, power=Power.MIGRATING, persistent=False, halt=Suspended.MIGRATED))
+    assert phase(play) == ("arriving" if shown is LATER else "up")
+
+
+def told_at_one(first: Identity) -> Play:
+    """One libvirt by two URIs; the second is away when the death is told by the first, and then back."""
+    play = Play()
+    play.restart(uris=[URI, AGAIN])
+    for uri in (URI, AGAIN):
+        play.see(Census(uri, (running(replace(first, uri=uri)),), play.number, "host"))
+    play.see(LibvirtAway(AGAIN, "away"))
+    assert play.event(Lifecycle.STOPPED, 5) == [REPORT]
+    play.see(LibvirtAway(URI, "away"))
+    play.see(LibvirtBack(AGAIN))
+    return play
+
+
+def test_a_death_is_not_the_one_of_an_earlier_life_of_that_number_that_the_other_uri_has_told() -> None:
+    play = told_at_one(FIRST)
+    there = replace(LATER, uri=AGAIN)
+    play.see(Census(AGAIN, (Reading(instance=there, power=Power.PAUSED),), play.number, "host"))
+    assert play.event(Lifecycle.STOPPED, 5, replace(there, run=0)) == [REPORT]
+
+
+@pytest.mark.parametrize("first", [FIRST, NUMBER])
+def test_where_the_number_alone_is_known_a_death_that_nobody_heard_may_be_another_one(
+    first: Identity,
+) -> None:
+    play = told_at_one(first)
+    dead = off(ShutoffReason.CRASHED, instance=replace(INSTANCE, uri=AGAIN), log_read=False)
+    assert play.see(Census(AGAIN, (dead,), play.number, "host")) == []
+    assert play.alarm is (first is NUMBER)
+    assert any("lead to the same libvirt" in verdict.why for verdict in play.verdicts)
