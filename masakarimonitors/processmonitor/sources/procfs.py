@@ -5,6 +5,7 @@ In: the patterns of the list, and the pids that are held already. Out: a `Scan`.
 that cannot be read touches itself alone.
 """
 
+import contextlib
 import errno
 import os
 import time
@@ -24,11 +25,11 @@ from masakarimonitors.processmonitor.sources.kept_open import KeptOpen
 from masakarimonitors.processmonitor.sources.people import Person, person, place, users
 from masakarimonitors.processmonitor.sources.scan import Depth, Doubtful, Found, Known, Other, Scan
 from masakarimonitors.processmonitor.sources.stat import (
-    DEAD,
     Stat,
     is_rewritten,
     read,
     read_stat,
+    thread_of,
     what_runs,
 )
 from masakarimonitors.system.processes.limits import allowed_descriptors
@@ -267,7 +268,7 @@ class Scanner:
             whose = self._person(str(pid)) if of_the_host else None
             if whose is not None and whose.certain:
                 continue
-            if stat.state not in DEAD and not (own_commands and self._is_ours(pid, stat, own_commands)):
+            if not stat.ended and not (own_commands and self._is_ours(pid, stat, own_commands)):
                 return f'pid {pid} shows "{brief(words)}"'
         return ""
 
@@ -284,23 +285,24 @@ class Scanner:
         return self._lines[1]
 
     def _look_closer(self, name: str, raw: bytes, before: Known | None) -> Known:
+        shows = name  # in which folder it shows what it runs
         if not raw:
             if before is not None and not before.raw:
                 return before
-            raw = self._after_its_exec(name)
+            shows, raw = self._after_its_exec(name)
             if not raw:
                 return Known(raw=b"", exe="", matches=(), at=time.monotonic())
-        exe = self._executable(name)
+        exe = self._executable(shows)
         same = before is not None and (before.raw, before.exe) == (raw, exe)
         if before is not None and same and not self._has_another_user(name, before):
             return before
-        identity = identify(_words(raw), exe, cwd=lambda: _cwd(f"{self._proc}/{name}/cwd"))
+        identity = identify(_words(raw), exe, cwd=lambda: _cwd(f"{self._proc}/{shows}/cwd"))
         matches, user, where = tuple[Match, ...](), 0, Place()
         by_user, but_for_user = False, frozenset[str]()
         if identity is not None and (candidates := self.index.candidates(identity)):
             # Asked only for those few, for a file on dead storage does not answer.
             folder = f"{self._proc}/{name}"
-            file, status = _file(f"{folder}/exe"), _status(f"{folder}/status")
+            file, status = _file(f"{self._proc}/{shows}/exe"), _status(f"{folder}/status")
             ids = users(status)
             user = ids[1] if ids is not None else 0
             whose, where = person(ids, folder), place(folder, status)
@@ -315,7 +317,7 @@ class Scanner:
             )
             matches = self.index.match(identity)
             if self._is_unsure(identity, matches):
-                matches = self.index.match(replace(identity, script_file=self._script_file(name, identity)))
+                matches = self.index.match(replace(identity, script_file=self._script_file(shows, identity)))
             if int(name) == os.getpid():  # we are none of them, but the monitors that we run
                 matches = tuple(one for one in matches if one.reason.bundled)
             told = {one.process_name for one in matches}
@@ -366,22 +368,27 @@ class Scanner:
     def _person(self, name: str) -> Person | None:
         return person(users(_status(f"{self._proc}/{name}/status")), f"{self._proc}/{name}")
 
-    def _after_its_exec(self, name: str) -> bytes:
-        """The command line of a process that had none a moment ago; empty for who has none: the kernel's, a zombie.
+    def _after_its_exec(self, name: str) -> tuple[str, bytes]:
+        """The command line of a process that had none a moment ago, and in which folder it shows that; empty for who
+        has none: the kernel's, a zombie. One whose first thread has ended shows it where another one stands.
 
         OSError when it still has none, unless that has been so for long: it may be about to become anything.
         """
         path = f"{self._proc}/{name}/cmdline"
         for pause in _EXEC_PAUSES:
             stat = read_stat(int(name), self._proc)
-            if stat.kernel or stat.state in DEAD:
-                return b""
+            if stat.kernel or stat.ended:
+                return name, b""
+            if stat.in_others and (thread := thread_of(int(name), self._proc)):
+                with contextlib.suppress(OSError):
+                    if raw := read(f"{self._proc}/{thread}/cmdline"):
+                        return thread, raw
             time.sleep(pause)
             if raw := read(path):
-                return raw
+                return name, raw
         now = time.monotonic()
         if now - self._blank.setdefault(int(name), now) >= self._settled_after:
-            return b""
+            return name, b""
         raise OSError(errno.EBUSY, "it has no command line yet, as in the middle of an exec", path)
 
     def _executable(self, name: str) -> str:
@@ -402,8 +409,11 @@ class Scanner:
         own_commands: Collection[int],
     ) -> None:
         stat = read_stat(pid, self._proc)
-        if stat.state in DEAD or (own_commands and self._is_ours(pid, stat, own_commands)):
+        if stat.ended or (own_commands and self._is_ours(pid, stat, own_commands)):
             return
+        if stat.in_others and (thread := thread_of(pid, self._proc)):
+            places = read_stat(int(os.path.basename(thread)), f"{self._proc}/{os.path.dirname(thread)}")
+            stat = replace(stat, marks=places.marks)
         told = []
         for match in now.matches:
             if match.reason.doubt:

@@ -3,6 +3,7 @@
 Other files of a process that hangs in the kernel can hang the reader as well; this one and `comm` never do.
 """
 
+import contextlib
 import datetime
 import os
 import time
@@ -33,6 +34,16 @@ class Stat:
     started: int
     marks: Marks
     kernel: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it runs any more: neither its first thread, of which this tells, nor others."""
+        return self.state in DEAD and not self.in_others
+
+    @property
+    def in_others(self) -> bool:
+        """Whether its first thread has ended before others: it runs, and has neither command line nor executable."""
+        return self.state == b"Z" and self.threads > 1
 
 
 def read_stat(pid: int, proc: str = "/proc") -> Stat:
@@ -79,6 +90,15 @@ def read(path: str) -> bytes:
         os.close(fd)
 
 
+def thread_of(pid: int, proc: str = "/proc") -> str:
+    """Where below `proc` a thread stands that lives on after the first one; "" for none, OSError for no process."""
+    for tid in os.listdir(f"{proc}/{pid}/task"):
+        with contextlib.suppress(OSError):
+            if tid != str(pid) and read_stat(int(tid), f"{proc}/{pid}/task").state not in DEAD:
+                return f"{pid}/task/{tid}"
+    return ""
+
+
 def is_same(pid: int, started: int) -> bool:
     """Whether `pid` still is the process that began at `started`, be it a zombie."""
     try:
@@ -97,7 +117,7 @@ def is_alive(pid: int, started: int) -> bool:
         stat = read_stat(pid)
     except OSError:
         return False
-    return stat.started == started and (stat.state not in DEAD or (stat.state == b"Z" and stat.threads > 1))
+    return stat.started == started and not stat.ended
 
 
 def may_run(pid: int, process_name: str) -> bool:

@@ -43,12 +43,13 @@ class Proc:
         login: str = "4294967295",
         marks: int = 5,
         kernel: bool = False,
+        threads: int = 1,
         cwd: Path | str = "/",
     ) -> None:
         folder = self.path / str(pid)
         folder.mkdir(exist_ok=True)
         (folder / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in argv))
-        rest = f"0 0 {0x00208040 if kernel else 0x00400000} " + " ".join("0" for _ in range(12))
+        rest = f"0 0 {0x00208040 if kernel else 0x00400000} {'0 ' * 10}{threads} 0"
         places = f"{started} 0 0 0 {marks} {marks} {marks}"
         (folder / "stat").write_text(f"{pid} (a) name) {state} {parent} {pid} {session} {rest} {places}\n")
         (folder / "status").write_text(f"Name:\tname\nUid:\t{real}\t{user}\t0\t0\n")
@@ -501,6 +502,30 @@ def test_a_thread_of_the_kernel_and_a_zombie_have_none_for_good(
     proc.runs(7, **what)
     monkeypatch.setattr("time.sleep", lambda pause: pytest.fail("nobody waits for it"))
     assert proc.scanner().scan() == Scan({})
+
+
+def test_one_whose_first_thread_has_ended_before_we_looked_runs_until_all_have(proc: Proc) -> None:
+    proc.runs(7, state="Z", threads=2)
+    (proc.path / "7" / "exe").unlink()
+    proc.runs(8, NOVA)
+    (proc.path / "7" / "task").mkdir()
+    (proc.path / "8").rename(proc.path / "7" / "task" / "8")
+    (proc.path / "7" / "task" / "7").symlink_to("..")
+    scanner = proc.scanner()
+    for _ in range(2):
+        (found,) = scanner.scan().found[NOVA]
+        assert (found.pid, found.marks) == (7, (5, 5, 5))
+    proc.runs(7, state="Z")
+    assert proc.scanner().scan() == scanner.scan() == Scan({})
+
+
+def test_of_one_whose_threads_cannot_be_read_nothing_is_said(
+    proc: Proc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda pause: None)
+    proc.runs(7, state="Z", threads=2)
+    (proc.path / "7" / "task").mkdir()
+    assert proc.scanner().scan().unseen.keys() == {7}
 
 
 def test_whose_text_stands_in_a_command_line_is_mentioned(proc: Proc) -> None:
