@@ -194,9 +194,8 @@ class Observed:
 def _without_corosync() -> list[str]:
     """As in a container image without it: neither the libraries nor the tools, but those of Pacemaker."""
     hide = (
-        "for library in libquorum.so.5 libcpg.so.4; do"
-        " found=$(ldconfig -p | awk -v name=$library '$1 == name {print $NF; exit}');"
-        ' mount --bind /dev/null "$found" || exit 1; done; '
+        "for library in /usr/lib/*/libquorum.so.5 /usr/lib/*/libcpg.so.4; do"
+        ' mount --bind /dev/null "$library" || exit 1; done; '
         "mount -t tmpfs -o mode=755 none /mnt || exit 1; "
         'for tool in env cibadmin crm_mon; do ln -s "$(command -v $tool)" /mnt/; done; '
         'PATH=/mnt; export PATH; exec "$@"'
