@@ -1,5 +1,7 @@
 """The reader of `cibadmin --query`, pure: text comes in, a frozen `Cib` goes out."""
 
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import (
@@ -110,6 +112,65 @@ class _CibReader:
         return found
 
 
+@dataclass(kw_only=True)
+class _HistoryReader:
+    """expat's callbacks for what members have done last with the connections of these remotes.
+
+    crm_mon calls a start that is not over well once it has lasted for reconnect_interval, and the remote online: to
+    Pacemaker it is out of date by then, and what counts is the last monitor operation, of before the loss
+    (lib/pengine/unpack.c, check_operation_expiry; seen with 3.0.0).
+    """
+
+    remotes: Collection[str]
+    skipped = frozenset({"configuration"})
+    newest: dict[tuple[str, str], tuple[float, bool]] = field(default_factory=dict)
+    """By remote and member: the number of the operation, and whether it leaves no connection."""
+
+    def start(self, tag: str, at: dict[str, str]) -> None:
+        """A start tag."""
+        operation = at.get("operation", "")
+        # A failure that is kept beside says no more than the last operation, which it may be older than.
+        if (
+            tag != "lrm_rsc_op"
+            or operation not in _MAKES_OR_ENDS
+            or at.get("id", "").endswith("_last_failure_0")
+        ):
+            return
+        remote = at.get("operation_key", "").removesuffix(f"_{operation}_0")
+        if remote not in self.remotes:
+            return
+        pending, call = at.get("op-status") == "-1", at.get("call-id", "")
+        order = math.inf if pending else float(call) if is_number(call) else -math.inf
+        done = at.get("rc-code") == "0" and not pending
+        key = remote, at.get("on_node", "")
+        if key not in self.newest or order >= self.newest[key][0]:
+            self.newest[key] = order, done if operation == "stop" else operation == "start" and not done
+
+    def end(self, tag: str) -> None:
+        """An end tag."""
+
+    def unconnected(self) -> dict[str, frozenset[str]]:
+        """Remote -> the members that have no connection to it, whatever crm_mon says."""
+        found: dict[str, frozenset[str]] = {}
+        for (remote, member), (_, none) in self.newest.items():
+            if none and member:
+                found[remote] = found.get(remote, frozenset()) | {member}
+        return found
+
+
+_MAKES_OR_ENDS = frozenset({"start", "stop", "migrate_from"})
+
+
+def _unconnected(text: str, nodes: Collection[NodeState]) -> Mapping[str, frozenset[str]]:
+    """Of a second reading: the histories are megabytes, and only of a remote that is `zeroed` they are wanted."""
+    remotes = {node.name for node in nodes if node.zeroed}
+    if not remotes:
+        return {}
+    reader = _HistoryReader(remotes=remotes)
+    parse(text, reader, "the output of cibadmin")
+    return reader.unconnected()
+
+
 def read_cib(text: str) -> Cib:
     """Read what `cibadmin --query` printed.
 
@@ -122,15 +183,17 @@ def read_cib(text: str) -> Cib:
     # Pacemaker 3.0.2 calls both by new names, which win over the old ones where both are given.
     stonith = properties.get("fencing-enabled", properties.get("stonith-enabled"))
     action = properties.get("fencing-action", properties.get("stonith-action", "reboot"))
+    nodes = tuple(_node_state(n) for n in reader.states if n.attributes.get("uname"))
     return Cib(
         quorate=flag(root.get("have-quorum")) is True,
         stonith=flag(stonith) is not False,
         # Any other word is refused by Pacemaker, which then goes by its default.
         stonith_action="off" if action.lower() in ("off", "poweroff") else "reboot",
         load_threshold=_share(properties.get("load-threshold", "")),
-        nodes=tuple(_node_state(n) for n in reader.states if n.attributes.get("uname")),
+        nodes=nodes,
         connections=reader.connections(),
         alerted=frozenset(reader.alerted),
+        unconnected=_unconnected(text, nodes),
     )
 
 

@@ -71,8 +71,9 @@ class Cib:
     "reboot"): what the cluster's properties say; crm_mon knows the effective value of the first, and does not show
     the second (lib/pengine/pe_output.c, up to Pacemaker 3.0.2). `load_threshold`: the property load-threshold as a
     share of a CPU (0.8 for 80 %); 0 or less: Pacemaker does not slow down under load. `alerted`: the recipients of
-    alert agents; our socket is among them when ours is installed. `digest`: of its whole text, empty where nobody has
-    taken it.
+    alert agents; our socket is among them when ours is installed. `unconnected`: remote node that is `zeroed` -> the
+    members of which the last word about its connection is a start that has not succeeded, or a stop. `digest`: of its
+    whole text, empty where nobody has taken it.
     """
 
     quorate: bool
@@ -82,6 +83,7 @@ class Cib:
     load_threshold: float = 0.8
     connections: Mapping[str, Connection] = field(default_factory=dict)
     alerted: frozenset[str] = frozenset()
+    unconnected: Mapping[str, frozenset[str]] = field(default_factory=dict)
     digest: str = ""
 
 

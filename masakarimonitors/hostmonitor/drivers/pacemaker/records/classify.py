@@ -146,7 +146,7 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
             continue
         unwanted = _unwanted(node, look, connects_nobody)
         glance = Glance(
-            node=replace(node, in_ccm=True) if _is_connected(node, seen, look.mon) else node,
+            node=replace(node, in_ccm=True) if _is_connected(node, seen, look) else node,
             seen=seen,
             fencing=look.mon.fenced.get(node.name),
             stonith=look.stonith,
@@ -163,12 +163,20 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
     return findings, after
 
 
-def _is_connected(node: NodeState, seen: MonNode | None, mon: CrmMon) -> bool:
-    """Whether crm_mon calls a remote connected of which node_state does not tell it; a return ends a fencing there."""
+def _is_connected(node: NodeState, seen: MonNode | None, look: Look) -> bool:
+    """Whether crm_mon calls a remote connected of which node_state does not tell it; a return ends a fencing there.
+
+    Not where each member that it names as the holder has not got the connection, by its own record: crm_mon calls a
+    start that lasts for long, as one to a dead remote does, well.
+    """
     if not node.zeroed or node.fenced_at or seen is None or not seen.online:
         return False
-    connection = mon.connections.get(node.name)
-    return connection is None or not (connection.down or connection.ignored)
+    connection = look.mon.connections.get(node.name)
+    if connection is None:
+        return True
+    unconnected = look.cib.unconnected.get(node.name, frozenset())
+    held = not connection.on or not connection.on <= unconnected
+    return held and not (connection.down or connection.ignored)
 
 
 def _is_down(name: str, mon: CrmMon) -> bool:

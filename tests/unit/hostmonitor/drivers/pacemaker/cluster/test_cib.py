@@ -58,7 +58,7 @@ def test_both_spellings_say_the_same(path: Path) -> None:
         node.in_ccm is False for node in modern.nodes
     }
     nodes = tuple(replace(node, zeroed=False) for node in modern.nodes)
-    assert replace(modern, nodes=nodes) == read_cib(path.read_text())
+    assert replace(modern, nodes=nodes, unconnected={}) == read_cib(path.read_text())
 
 
 def test_fencing_erases_the_history_and_a_clean_stop_keeps_it() -> None:
@@ -222,3 +222,43 @@ def test_no_tree_of_known_elements_breaks_the_reader(inside: str) -> None:
         read_cib(f"<cib>{inside}</cib>")
     except Unreadable:
         return
+
+
+def _done(name: str, number: int, code: int, *, kept_as: str = "last") -> str:
+    """An operation of a member with r1's connection; with code 193 it is not over."""
+    number, status = (-1, -1) if code == 193 else (number, 0)
+    return (
+        f'<lrm_rsc_op id="r1_{kept_as}_0" operation_key="r1_{name}_0" operation="{name}" on_node="n1" '
+        f'call-id="{number}" rc-code="{code}" op-status="{status}"/>'
+    )
+
+
+_ARRIVED = _done("migrate_from", 9, 0, kept_as="migrate_from")
+
+
+@pytest.mark.parametrize(
+    ("operations", "connected"),
+    [
+        (_done("start", 3, 0), True),
+        (_done("start", 3, 193), False),
+        (_done("start", 3, 1), False),
+        (_done("stop", 5, 0), False),
+        (_done("stop", 5, 193), True),
+        (_done("monitor", 1, 0), True),
+        (_done("start", 6, 1, kept_as="last_failure") + _done("start", 9, 0), True),
+        (_done("stop", 7, 0) + _ARRIVED, True),
+        (_ARRIVED + _done("stop", 12, 0), False),
+        (_done("start", 13, 193) + _ARRIVED, False),
+    ],
+)
+def test_whether_a_member_has_a_remote_s_connection_is_its_last_operation_s_word(
+    operations: str, connected: bool
+) -> None:
+    """Asked for of remotes of which node_state says zero, connected or not."""
+    remote = '<node_state id="r1" uname="r1" remote_node="true" in_ccm="{}"/>'
+    text = (
+        '<cib have-quorum="1"><configuration/><status><node_state id="1" uname="n1" in_ccm="1795335000"><lrm>'
+        f"<lrm_resources>{operations}</lrm_resources></lrm></node_state>{remote}</status></cib>"
+    )
+    assert read_cib(text.format("0")).unconnected == ({} if connected else {"r1": {"n1"}})
+    assert read_cib(text.format("1795335000")).unconnected == {}

@@ -932,3 +932,20 @@ def test_a_remote_of_pacemaker_3_that_dies_is_missed() -> None:
     for name in ("healthy", "remote-down-4s", "remote-node-down"):
         assert story.look(*zeroed(name))["r1"] == before.look(*documents(name))["r1"], name
     assert story.look(*zeroed("remote-node-down"))["r1"].condition is not UP
+
+
+def test_a_dead_remote_that_pacemaker_3_calls_online_while_a_start_of_its_connection_lasts_stays_missed() -> (
+    None
+):
+    """Each start that fails would make a return of it, and where fencing is off it would never be called lost."""
+    cib, mon = documents("healthy")
+    nodes = (replace(node, in_ccm=False, zeroed=True) if node.remote else node for node in cib.nodes)
+    cib = replace(cib, nodes=tuple(nodes))
+    assert mon.connections["r1"].on == {"n1"} and mon.nodes["r1"].online
+    starting = replace(cib, unconnected={"r1": frozenset({"n1", "n2"})})
+    story = Story(own=NOBODY)
+    assert story.look(cib, mon)["r1"].condition is UP
+    assert story.look(starting, mon)["r1"].condition is UNSURE
+    assert story.look(starting, mon, after=30)["r1"].condition is SUSPECT
+    elsewhere = replace(cib, unconnected={"r1": frozenset({"n2"})})
+    assert story.look(elsewhere, mon)["r1"].condition is UP, "of who holds it nothing like that is known"
