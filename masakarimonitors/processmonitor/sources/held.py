@@ -231,6 +231,10 @@ class Table:
             return
         if not (row.marks and other.marks):
             missing -= other.excluded  # that program still, as far as is shown
+        if (
+            not row.child
+        ):  # nor has it, by new arguments alone, become another program; its child may be at other work
+            missing -= other.same
         if not missing or not _is_another(row, other):
             return
         doubted = {**dict.fromkeys(missing, now), **row.doubted}

@@ -298,7 +298,7 @@ class Scanner:
             return before
         identity = identify(_words(raw), exe, cwd=lambda: _cwd(f"{self._proc}/{shows}/cwd"))
         matches, user, where = tuple[Match, ...](), 0, Place()
-        by_user, but_for_user = False, frozenset[str]()
+        by_user, but_for_user, but_for_arguments = False, frozenset[str](), frozenset[str]()
         if identity is not None and (candidates := self.index.candidates(identity)):
             # Asked only for those few, for a file on dead storage does not answer.
             folder = f"{self._proc}/{name}"
@@ -323,6 +323,8 @@ class Scanner:
             told = {one.process_name for one in matches}
             others = [one for one in candidates if one.user is not None and one.process_name not in told]
             by_user, but_for_user = bool(others), self._but_for_user(identity, others)
+            if not matches:
+                but_for_arguments = _but_for_arguments(identity, candidates)
         return Known(
             raw=raw,
             exe=exe,
@@ -333,6 +335,7 @@ class Scanner:
             contained=where.contained,
             by_user=by_user,
             but_for_user=but_for_user,
+            but_for_arguments=but_for_arguments,
         )
 
     def _but_for_user(self, identity: Identity, others: Collection[Pattern]) -> frozenset[str]:
@@ -461,6 +464,7 @@ class Scanner:
                 looks=looks,
                 titled=is_rewritten(now.raw),
                 excluded=now.but_for_user & frozenset(names),
+                same=now.but_for_arguments & frozenset(names),
             )
 
     def _is_ours(self, pid: int, stat: Stat, own_commands: Collection[int]) -> bool:
@@ -476,6 +480,13 @@ class Scanner:
             except OSError:
                 return False
         return False
+
+
+def _but_for_arguments(identity: Identity, candidates: Collection[Pattern]) -> frozenset[str]:
+    """Of which of these it runs the program, with other arguments than theirs."""
+    programs = Index(one.without_arguments for one in candidates)
+    found = programs.match(identity)
+    return frozenset(one.process_name for one in found if one.reason.strong and not one.reason.doubt)
 
 
 def _words(raw: bytes) -> list[str]:

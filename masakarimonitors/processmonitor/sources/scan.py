@@ -33,7 +33,8 @@ class Known:
     """What a command line and the executable behind it were found to be, and since when (monotonic seconds).
 
     `unit`, `contained`: as `Place` has them. `by_user`: as another user than it had, it might be one more of the list;
-    `but_for_user`: the entries that it fits in all but their `user`.
+    `but_for_user`: the entries that it fits in all but their `user`; `but_for_arguments`: the same of their arguments,
+    while it is surely none of the list.
     """
 
     raw: bytes
@@ -45,6 +46,7 @@ class Known:
     contained: bool = False
     by_user: bool = False
     but_for_user: frozenset[str] = frozenset()
+    but_for_arguments: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ class Doubtful:
 class Other:
     """What a held pid looks like that an entry's patterns do not fit any more.
 
-    `titled`: it has written that itself. `excluded`: the process_names that it fits in all but their `user`.
+    `titled`: it has written that itself. `excluded`: the process_names that it fits in all but their `user`; `same`:
+    those whose program it runs with other arguments.
     """
 
     started: int
@@ -96,6 +99,7 @@ class Other:
     looks: str
     titled: bool = False
     excluded: frozenset[str] = frozenset()
+    same: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

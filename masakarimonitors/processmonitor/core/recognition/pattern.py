@@ -7,7 +7,7 @@ file names by which its processes are found; whether one of those is the service
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from masakarimonitors.processmonitor.core.recognition.identity import (
     is_interpreter,
@@ -142,6 +142,13 @@ class Pattern:
                 if word.startswith("/") and begun and not starts:
                     return at + 1
         return len(self.launched)
+
+    @property
+    def without_arguments(self) -> "Pattern":
+        """Program, script or module alone; of what only starts another program, itself."""
+        script, module, arguments = self.runs
+        kept = len(self.words) - len(arguments) if script or module else 1
+        return self if self.launched else replace(self, words=self.words[:kept])
 
     @property
     def linked(self) -> bool:

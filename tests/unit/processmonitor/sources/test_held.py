@@ -98,6 +98,17 @@ def test_a_doubt_is_over_when_it_shows_itself_again(play: Play) -> None:
     assert not play.table.doubts
 
 
+def test_what_executes_its_own_program_with_other_arguments_is_that_service_still(play: Play) -> None:
+    play.sees(strong(7), strong(8, parent=7))
+    others = {
+        pid: Other(started=10, marks=ELSEWHERE, looks="svc --other", same=frozenset({"svc"}))
+        for pid in (7, 8)
+    }
+    play.sees(at=1.0, others=others)
+    assert play.sees(at=2.0, others=others) == [7]  # and not its child, which may be at other work
+    assert not play.table.doubts
+
+
 def test_another_process_of_the_same_id_is_not_compared(play: Play) -> None:
     play.sees(strong(7))
     for at in (1.0, 2.0):

@@ -476,6 +476,26 @@ def test_whom_only_its_user_excludes_is_told_from_who_runs_something_else(
     assert not scan.found and scan.others[7].excluded == excluded
 
 
+@pytest.mark.parametrize(
+    ("argv", "same"),
+    [
+        ((NOVA, "--config-file", "b"), {f"{NOVA} --config-file a"}),
+        ((NOVA,), {f"{NOVA} --config-file a"}),
+        ((NOVA, "--spare"), set()),  # another entry's
+        (("/usr/bin/python3", NOVA, "b"), {f"{NOVA} --config-file a"}),
+        (("/bin/sleep", NOVA, "--config-file", "b"), set()),
+        (("/usr/local/bin/nova-compute", "b"), set()),
+    ],
+)
+def test_who_runs_the_program_of_an_entry_with_other_arguments_is_told_from_who_runs_another(
+    proc: Proc, argv: tuple[str, ...], same: set[str]
+) -> None:
+    names = (f"{NOVA} --config-file a", f"{NOVA} --spare")
+    proc.runs(7, *argv)
+    scan = proc.scanner(*names).scan(held={7: {names[0]}})
+    assert scan.others[7].same == same
+
+
 def test_who_is_in_the_middle_of_an_exec_is_looked_at_once_it_is_over(
     proc: Proc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
