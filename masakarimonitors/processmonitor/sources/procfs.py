@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from masakarimonitors.processmonitor.core.recognition.identity import (
@@ -196,7 +196,7 @@ class Scanner:
             return self._unread(error)
         before, self._told = self._told, {}
         self._turn = (self._turn + 1) % _TURNS
-        for name in listed:
+        for name in self._whom(listed, again=depth is Depth.FRESH):
             if not name.isdigit() or (pid := int(name)) in self.avoid:
                 continue
             self.reading = pid
@@ -247,6 +247,14 @@ class Scanner:
             others,
             doubtful=doubtful,
         )
+
+    def _whom(self, listed: Collection[str], *, again: bool) -> Iterator[str]:
+        """Those listed, and whoever has begun while these were read: a command may be run upon this look, beside what
+        somebody else has just started."""
+        yield from listed
+        if again:
+            with contextlib.suppress(OSError):
+                yield from set(os.listdir(self._proc)).difference(listed)
 
     def mention(
         self, process_name: str, own_commands: Collection[int] = (), *, of_the_host: bool = False

@@ -147,6 +147,21 @@ def in_turns(scanner: Scanner) -> Scan:
     return scanner.scan((), Depth.TURNS, held, held)
 
 
+@pytest.mark.parametrize(("depth", "seen"), [(Depth.FRESH, {7}), (Depth.SUCCESSORS, set())])
+def test_who_begins_while_others_are_read_is_seen_by_whoever_acts_on_it(
+    proc: Proc, monkeypatch: pytest.MonkeyPatch, depth: Depth, seen: set[int]
+) -> None:
+    list_now = os.listdir
+
+    def then_one_begins(path: str) -> list[str]:
+        names = list_now(path)
+        proc.runs(7, NOVA)
+        return names
+
+    monkeypatch.setattr("os.listdir", then_one_begins)
+    assert pids(proc.scanner().scan(depth=depth)) == seen
+
+
 def test_in_turns_whoever_is_held_is_asked_only_whether_it_has_executed_anything(proc: Proc) -> None:
     scanner = proc.scanner(settled_after=0.0)
     # In six scans each of them has its turn, none two of them in one.
