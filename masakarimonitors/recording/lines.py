@@ -36,7 +36,8 @@ class OtherVersion(Exception):
 class Begun:
     """From here on all is written: by which rules the monitor judged, and how it stood.
 
-    `life`: names one run of a monitor; `number`: that of the first step that follows.
+    `life`: names one run of a monitor; `number`: that of the first step that follows. `unlike`: in words, if the
+    records of the version that wrote it are not all as this version's.
     """
 
     version: str
@@ -46,6 +47,7 @@ class Begun:
     at: Instant
     rules: Any
     state: Any
+    unlike: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +123,7 @@ def read_line(line: bytes, kinds: Kinds) -> Begun | Stepped:
     told, words = _unpacked(line), kinds.words
     try:
         if told.get("kind") == "begun":
-            _refuse(told, words)
-            return Begun(
-                version=str(told["version"]),
-                monitor=str(told["monitor"]),
-                life=str(told["life"]),
-                number=_number(told),
-                at=words.read(Instant, told["at"]),
-                rules=words.read(kinds.rules, told["rules"]),
-                state=words.read(kinds.state, told["state"]),
-            )
+            return _begun(told, kinds, _unlike(told, words))
         if told.get("kind") != "step":
             raise Unreadable(f"it is of no kind that is known: {str(told.get('kind'))[:40]!r}")
         return Stepped(
@@ -145,6 +138,27 @@ def read_line(line: bytes, kinds: Kinds) -> Begun | Stepped:
         raise Unreadable(f"it lacks {fault}") from fault
 
 
+def _begun(told: Mapping[str, Any], kinds: Kinds, unlike: str) -> Begun:
+    """Where each record of another version is one of this version's, too, which has at most fields more, it is read."""
+    words = kinds.words
+    try:
+        return Begun(
+            version=str(told["version"]),
+            monitor=str(told["monitor"]),
+            life=str(told["life"]),
+            number=_number(told),
+            at=words.read(Instant, told["at"]),
+            rules=words.read(kinds.rules, told["rules"]),
+            state=words.read(kinds.state, told["state"]),
+            unlike=unlike,
+        )
+    except Unreadable as fault:
+        if not unlike:
+            raise
+        why = f"{unlike}, and this one cannot read them ({fault}): play it with that one"
+        raise OtherVersion(why, str(told["monitor"])[:80]) from fault
+
+
 def _number(told: Mapping[str, Any]) -> int:
     number = told["number"]
     if not isinstance(number, int) or isinstance(number, bool):
@@ -152,21 +166,18 @@ def _number(told: Mapping[str, Any]) -> int:
     return number
 
 
-def _refuse(told: Mapping[str, Any], words: Words) -> None:
+def _unlike(told: Mapping[str, Any], words: Words) -> str:
+    """Which version has written it, if in other records; raises OtherVersion for another format."""
     version = str(told.get("version", "of which nothing is known"))[:80]
-    monitor = str(told.get("monitor", ""))[:80]
     if told.get("format") != FORMAT:
         raise OtherVersion(
             f"it was recorded by version {version} in format {str(told.get('format'))[:20]}; this version reads format "
             f"{FORMAT}",
-            monitor,
+            str(told.get("monitor", ""))[:80],
         )
-    if told.get("shape") != words.shape:
-        raise OtherVersion(
-            f"it was recorded by version {version}, whose records are others than this version's: play it with that "
-            "one",
-            monitor,
-        )
+    if told.get("shape") == words.shape:
+        return ""
+    return f"it was recorded by version {version}, whose records are others than this version's"
 
 
 def _unpacked(line: bytes) -> dict[str, Any]:

@@ -66,6 +66,9 @@ def read(paths: Sequence[Path], kinds: Kinds) -> Recording:
                     found.remarks.append(f"{path}, line {number}: {fault}; it is skipped")
                 continue
             if isinstance(one, Begun):
+                unlike = f"{one.unlike}. What those do not tell is taken for what this version assumes"
+                if one.unlike and unlike not in found.remarks:
+                    found.remarks.append(unlike)
                 if current is None or not _goes_on(current, one):
                     lacking = _lacking(current, one) - skipped
                     if lacking > 0:

@@ -92,6 +92,12 @@ def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
     return known
 
 
+def _default(kind: Any, field: str) -> str:
+    """As it is written; nothing for a field that has none, or makes one."""
+    default = dict(_fields(kind))[field]
+    return "" if default is dataclasses.MISSING else f" {write(default)!r}"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Kind:
     """One class of records: how each field is read, and which must be there."""
@@ -115,9 +121,12 @@ class Words:
 
     @property
     def shape(self) -> str:
-        """A digest of all classes and fields: two versions of one shape read each other's records."""
+        """A digest of all classes and fields: two versions of one shape read each other's records alike.
+
+        What a field is by default belongs to it, since nothing else stands for it in what is written.
+        """
         lines = [
-            f"{name} {field} {hint!r}"
+            f"{name} {field} {hint!r}{_default(kind.make, field)}"
             for name, kind in sorted(self._read.items())
             for field, hint in kind.fields.items()
         ]

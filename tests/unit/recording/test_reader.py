@@ -59,13 +59,35 @@ def test_of_very_many_damaged_lines_the_first_are_named(path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (b'"format":1', b'"format":9', "version 1.0 in format 9; this version reads format 1"),
-        (b'"shape":"', b'"shape":"0', "whose records are others than this version's"),
+        ((b'"format":1', b'"format":9'), (b"", b""), "version 1.0 in format 9; this version reads format 1"),
+        (
+            (b'"shape":"', b'"shape":"0'),
+            (b'"is":"Policy",', b'"is":"Policy","grown":1,'),
+            "whose records are others than this version's, and this one cannot read them .*has grown",
+        ),
+        (
+            (b'"shape":"', b'"shape":"0'),
+            (b'"own":', b'"renamed":'),
+            "whose records are others than this version's, and this one cannot read them",
+        ),
     ],
 )
 def test_another_version_is_named_and_nothing_of_it_is_guessed(
-    path: Path, old: bytes, new: bytes, said: str
+    path: Path, old: tuple[bytes, bytes], new: tuple[bytes, bytes], said: str
 ) -> None:
-    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    path.write_bytes(path.read_bytes().replace(*old, 1).replace(*new, 1))
     with pytest.raises(OtherVersion, match=said):
         read([path], KINDS)
+
+
+def test_one_of_the_release_before_whose_records_have_only_grown_since_is_played_and_named(
+    path: Path,
+) -> None:
+    """A new field that has a default must not make what was recorded of a failure useless."""
+    whole = read([path], KINDS)
+    path.write_bytes(path.read_bytes().replace(b'"shape":"', b'"shape":"0'))
+    earlier = read([path], KINDS)
+    (remark,) = earlier.remarks
+    assert "version 1.0, whose records are others" in remark and "what this version assumes" in remark
+    assert earlier.segments[0].steps == whole.segments[0].steps and not earlier.damaged
+    assert replay(earlier, KINDS).other == 0

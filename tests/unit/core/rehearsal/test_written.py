@@ -151,6 +151,17 @@ def test_a_shape_changes_with_each_field_and_each_word() -> None:
     assert Words(Tree).shape == WORDS.shape != Words(Leaf).shape
 
 
+def test_a_shape_changes_with_what_a_field_is_by_default() -> None:
+    """Nothing else stands for it in what is written: it would be read as another."""
+    of_default = [
+        Words(
+            dataclass(frozen=True)(type("Rule", (), {"__annotations__": {"wait": float}, "wait": wait}))
+        ).shape
+        for wait in (30.0, 30.0, 60.0)
+    ]
+    assert of_default[0] == of_default[1] != of_default[2]
+
+
 def test_two_classes_of_one_name_are_not_told_apart() -> None:
     other: Any = dataclass(frozen=True)(type("Leaf", (), {"__annotations__": {}}))
     with pytest.raises(TypeError, match="two classes"):
