@@ -71,6 +71,9 @@ class ApiFault(Exception):
 
 Params = Mapping[str, str | int]
 
+_READ_WITHIN = 10.0
+"""Seconds for the files with the credentials."""
+
 
 class Api:
     """One connection, with credentials read anew each time that it is opened."""
@@ -85,10 +88,17 @@ class Api:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Read the credentials; raises ApiFault."""
+        """Read the credentials, beside the loop: their disk may hang, and all else must go on; raises ApiFault."""
+
+        def read() -> tuple[Access, ssl.SSLContext | bool]:
+            access = find_access(self._credentials, os.environ)
+            return access, _tls(access, access.certificate, access.key)
+
+        named = self._credentials.kubeconfig or "kubeconfig"
         try:
-            self._access = find_access(self._credentials, os.environ)
-            self._tls = _tls(self._access, self._access.certificate, self._access.key)
+            self._access, self._tls = await read_aside(named, read, _READ_WITHIN)
+        except Unreadable as fault:
+            raise ApiFault(f"no usable credentials: what they stand in {fault}") from fault
         except (AccessFault, ssl.SSLError, OSError, ValueError) as fault:
             raise ApiFault(f"no usable credentials: {fault}") from fault
         self._session = aiohttp.ClientSession(

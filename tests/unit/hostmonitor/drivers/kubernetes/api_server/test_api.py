@@ -6,6 +6,7 @@ import json
 import ssl
 import stat
 import subprocess
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import Nodes, Rhythm
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.kubernetes_replay import Replay
+from tests.fixtures.waiting import PATIENCE
 from tests.unit.hostmonitor.drivers.kubernetes.hearing import listening, node
 
 V1 = "client.authentication.k8s.io/v1"
@@ -31,6 +33,25 @@ async def names(api: Api, selector: str = "") -> list[str]:
 
 def api(server: Replay, folder: Path, user: dict[str, Any] | None = None, **cluster: Any) -> Api:
     return Api(Credentials(str(server.kubeconfig(folder, user, **cluster))))
+
+
+async def test_while_the_disk_with_its_credentials_hangs_all_else_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def hangs(*_: Any) -> Any:
+        go_on.wait(PATIENCE)
+        raise AssertionError("somebody has waited for it")
+
+    monkeypatch.setattr(f"{Api.__module__}.find_access", hangs)
+    monkeypatch.setattr(f"{Api.__module__}._READ_WITHIN", 0.01)
+    try:
+        with pytest.raises(ApiFault, match=r"^no usable credentials: what they stand in cannot be read: .*"):
+            async with Api(Credentials(str(tmp_path / "kubeconfig"))):
+                pass
+    finally:
+        go_on.set()
 
 
 async def test_a_long_list_comes_in_pages(tmp_path: Path) -> None:
