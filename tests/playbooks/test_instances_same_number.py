@@ -79,6 +79,21 @@ def test_whether_it_is_the_same_is_an_alarm_where_the_number_alone_is_known(
     assert play.event(Lifecycle.STOPPED, 5) == [REPORT]
 
 
+def test_one_that_may_live_anew_has_not_died_by_the_end_of_a_process_that_was_seen_before() -> None:
+    """It has no definition: if it is moved away unheard, nothing but that it is not listed tells so."""
+    play = Play()
+    play.census(running(NUMBER, persistent=False))
+    play.event(Lifecycle.CRASHED, Crashed.PANICKED, NUMBER)
+    play.see(LibvirtAway(URI, "away"))
+    play.ended(NUMBER)
+    play.see(LibvirtBack(URI))
+    play.census(Reading(instance=NUMBER, power=Power.PAUSED, persistent=False))
+    play.see(LibvirtAway(URI, "away"))
+    play.see(LibvirtBack(URI))
+    assert play.census() + play.census() == ["ask"]
+    assert phase(play) == "vanished", "what is not delivered waits"
+
+
 @pytest.mark.parametrize("power", [Power.PANICKED, Power.PAUSED])
 def test_the_number_alone_tells_it_where_everything_was_heard(power: Power) -> None:
     play = Play()

@@ -82,7 +82,7 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
 
 def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, new: bool) -> Instance:
     """In its next phase, with what the fact says beside; `before`: as it was known; `new`: not to its libvirt."""
-    shown = seen.fact in (*HERE, Fact.ARRIVES, Fact.PANICKED)
+    shown = seen.fact in (*HERE, Fact.ARRIVES, Fact.PANICKED, Fact.EITHER)
     outlived = before is not None and shown and not seen.news and _outlived(before, known.identity)
     # What stood still when it ended, or lives anew, is halted no more.
     fresh = seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING)
