@@ -28,7 +28,7 @@ from masakarimonitors.processmonitor.core.observation import (
     Sighting,
     Watch,
 )
-from masakarimonitors.processmonitor.sources.procfs import SHORTAGE
+from masakarimonitors.processmonitor.sources.shown import SHORTAGE
 from masakarimonitors.processmonitor.sources.stat import is_alive, read_stat
 from masakarimonitors.system.processes import command
 from masakarimonitors.system.processes.command import Spare as Spare

@@ -65,6 +65,7 @@ ELSEWHERE: dict[str, str] = {
     "processmonitor/core/telling": "sentences, which only a dialogue shows: tests/playbooks/test_processes_outages.py",
     "processmonitor/core/tries": "moves, which only a dialogue shows: tests/playbooks/test_processes.py",
     "processmonitor/sources/scan": "records that one look fills: tests/unit/processmonitor/sources/test_procfs.py",
+    "processmonitor/sources/shown": "what one look reads of each: tests/unit/processmonitor/sources/test_procfs.py",
 }
 
 

@@ -6,24 +6,17 @@ that cannot be read touches itself alone.
 """
 
 import contextlib
-import errno
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from masakarimonitors.processmonitor.core.recognition.identity import (
-    DELETED,
-    UNNAMEABLE,
-    Identity,
-    identify,
-)
-from masakarimonitors.processmonitor.core.recognition.matching import Index, Match, beside, brief, mentions
-from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN, Pattern
-from masakarimonitors.processmonitor.core.recognition.place import Place
+from masakarimonitors.processmonitor.core.recognition.identity import DELETED
+from masakarimonitors.processmonitor.core.recognition.matching import Index, beside, brief, mentions
 from masakarimonitors.processmonitor.sources.kept_open import KeptOpen
-from masakarimonitors.processmonitor.sources.people import Person, person, place, users
+from masakarimonitors.processmonitor.sources.people import Person, person, users
 from masakarimonitors.processmonitor.sources.scan import Depth, Doubtful, Found, Known, Other, Scan
+from masakarimonitors.processmonitor.sources.shown import SHORTAGE, VANISHED, Shown, status_of, words_of
 from masakarimonitors.processmonitor.sources.stat import (
     Stat,
     is_rewritten,
@@ -33,10 +26,6 @@ from masakarimonitors.processmonitor.sources.stat import (
     what_runs,
 )
 from masakarimonitors.system.processes.limits import allowed_descriptors
-
-VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
-SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
-"""This monitor lacks something of its own: nothing can be said of what it looked at."""
 
 # Who looks at a text that stands in his command line, and is not what it names.
 _ONLOOKERS = frozenset(
@@ -72,9 +61,6 @@ _ONLOOKERS = frozenset(
     }
 )
 
-# In the middle of an exec a process has no command line, for a fraction of a millisecond or until the kernel lets it
-# go on: so many seconds lie between looks.
-_EXEC_PAUSES = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016)
 # By TURNS, whose files need not be read has them read in one scan of so many.
 _TURNS = 6
 
@@ -121,8 +107,8 @@ class Scanner:
         # Of each process that was found at the last scan, what told it from any that executes something else.
         self._told: dict[int, _Told] = {}
         self._turn = 0
-        # Since when a process (by pid) that is none of the kernel's has had no command line (monotonic seconds).
-        self._blank: dict[int, float] = {}
+        # What the process of a pid shows.
+        self._of = Shown(index, proc, settled_after)
 
     def scan(
         self,
@@ -217,7 +203,7 @@ class Scanner:
                     pid, here, before=None if was is None else was.raw, keep=was is not None
                 )
                 if now is None or now.raw != raw or not partial:
-                    now = self._look_closer(name, raw, was)
+                    now = self._of.look(name, raw, was)
                 seen[pid] = now
                 told = before.get(pid) if now is was and pid in sure and not own_commands else None
                 if now.matches and not runs_as_told(pid, now, told):
@@ -234,7 +220,7 @@ class Scanner:
         self._known = seen
         self._command_lines.keep_only(seen)
         self._stats.keep_only(self._told)
-        self._blank = {pid: since for pid, since in self._blank.items() if pid in unseen}
+        self._of.remember_only(unseen)
         if not partial:
             long_ago = time.monotonic() - self._settled_after
             self._settled = frozenset(
@@ -285,131 +271,15 @@ class Scanner:
         if self._lines[0] is not self._known:
             lines = []
             for pid, one in self._known.items():
-                words = _words(one.raw)
+                words = words_of(one.raw)
                 named = {os.path.basename(one.exe), os.path.basename(words[0])}
                 if one.raw and pid != os.getpid() and not named & _ONLOOKERS:
                     lines.append((pid, " ".join(words), one.exe.removesuffix(DELETED)))
             self._lines = (self._known, lines)
         return self._lines[1]
 
-    def _look_closer(self, name: str, raw: bytes, before: Known | None) -> Known:
-        shows = name  # in which folder it shows what it runs
-        if not raw:
-            if before is not None and not before.raw:
-                return before
-            shows, raw = self._after_its_exec(name)
-            if not raw:
-                return Known(raw=b"", exe="", matches=(), at=time.monotonic())
-        exe = self._executable(shows)
-        same = before is not None and (before.raw, before.exe) == (raw, exe)
-        if before is not None and same and not self._has_another_user(name, before):
-            return before
-        identity = identify(_words(raw), exe, cwd=lambda: _cwd(f"{self._proc}/{shows}/cwd"))
-        matches, user, where = tuple[Match, ...](), 0, Place()
-        by_user, but_for_user, but_for_arguments = False, frozenset[str](), frozenset[str]()
-        if identity is not None and (candidates := self.index.candidates(identity)):
-            # Asked only for those few, for a file on dead storage does not answer.
-            folder = f"{self._proc}/{name}"
-            file, status = _file(f"{self._proc}/{shows}/exe"), _status(f"{folder}/status")
-            ids = users(status)
-            user = ids[1] if ids is not None else 0
-            whose, where = person(ids, folder), place(folder, status)
-            identity = replace(
-                identity,
-                file=file if identity.file is None else None,
-                user=user if ids is not None else None,
-                person=whose.user if whose is not None else None,
-                certain=whose is not None and whose.certain,
-                unit=where.unit,
-                contained=where.contained,
-            )
-            matches = self.index.match(identity)
-            if self._is_unsure(identity, matches):
-                matches = self.index.match(replace(identity, script_file=self._script_file(shows, identity)))
-            if int(name) == os.getpid():  # we are none of them, but the monitors that we run
-                matches = tuple(one for one in matches if one.reason.bundled)
-            told = {one.process_name for one in matches}
-            others = [one for one in candidates if one.user is not None and one.process_name not in told]
-            by_user, but_for_user = bool(others), self._but_for_user(identity, others)
-            if not matches:
-                but_for_arguments = _but_for_arguments(identity, candidates)
-        return Known(
-            raw=raw,
-            exe=exe,
-            matches=matches,
-            at=time.monotonic(),
-            user=user,
-            unit=where.unit,
-            contained=where.contained,
-            by_user=by_user,
-            but_for_user=but_for_user,
-            but_for_arguments=but_for_arguments,
-        )
-
-    def _but_for_user(self, identity: Identity, others: Collection[Pattern]) -> frozenset[str]:
-        """Which of these have another user than it, and would be what it runs were it of that one."""
-        known = [one for one in others if one.user not in (identity.user, NOBODY_KNOWN)]
-        if identity.user is None or not known:
-            return frozenset()
-        as_any = Index(replace(one, user=None) for one in known)
-        return frozenset(one.process_name for one in as_any.match(identity))
-
-    def _has_another_user(self, name: str, before: Known) -> bool:
-        """Whether it has changed its user since, as who gives up root's rights does and executes nothing."""
-        if not before.by_user:
-            return False
-        ids = users(_status(f"{self._proc}/{name}/status"))
-        return ids is not None and ids[1] != before.user
-
-    def _is_unsure(self, identity: Identity, matches: Collection[Match]) -> bool:
-        """Whether its script bears the name of an entry for which its path alone does not tell that it runs that."""
-        told = {one.process_name for one in matches if not one.reason.doubt}
-        script = os.path.basename(identity.script).lower()
-        return bool(script) and any(
-            script in one.keys and one.process_name not in told for one in self.index.candidates(identity)
-        )
-
-    def _script_file(self, name: str, identity: Identity) -> tuple[int, int] | None:
-        """What its script is on disk, as the process sees it; asked only where its path alone told nothing."""
-        folder = f"{self._proc}/{name}"
-        if identity.relative:
-            return _file(f"{folder}/cwd/{identity.relative}")
-        return _file(f"{folder}/root{identity.script}")
-
     def _person(self, name: str) -> Person | None:
-        return person(users(_status(f"{self._proc}/{name}/status")), f"{self._proc}/{name}")
-
-    def _after_its_exec(self, name: str) -> tuple[str, bytes]:
-        """The command line of a process that had none a moment ago, and in which folder it shows that; empty for who
-        has none: the kernel's, a zombie. One whose first thread has ended shows it where another one stands.
-
-        OSError when it still has none, unless that has been so for long: it may be about to become anything.
-        """
-        path = f"{self._proc}/{name}/cmdline"
-        for pause in _EXEC_PAUSES:
-            stat = read_stat(int(name), self._proc)
-            if stat.kernel or stat.ended:
-                return name, b""
-            if stat.in_others and (thread := thread_of(int(name), self._proc)):
-                with contextlib.suppress(OSError):
-                    if raw := read(f"{self._proc}/{thread}/cmdline"):
-                        return thread, raw
-            time.sleep(pause)
-            if raw := read(path):
-                return name, raw
-        now = time.monotonic()
-        if now - self._blank.setdefault(int(name), now) >= self._settled_after:
-            return name, b""
-        raise OSError(errno.EBUSY, "it has no command line yet, as in the middle of an exec", path)
-
-    def _executable(self, name: str) -> str:
-        try:
-            return os.readlink(f"{self._proc}/{name}/exe")
-        except OSError as error:
-            if error.errno in VANISHED or error.errno in SHORTAGE:
-                raise
-            # Another user's is hidden from who is not root; a path can be longer than the kernel tells.
-            return "" if error.errno in (errno.EACCES, errno.EPERM) else UNNAMEABLE
+        return person(users(status_of(f"{self._proc}/{name}/status")), f"{self._proc}/{name}")
 
     def _add(
         self,
@@ -465,7 +335,7 @@ class Scanner:
     def _compare(self, others: dict[int, Other], pid: int, names: Collection[str], now: Known) -> None:
         if not set(names) <= {match.process_name for match in now.matches}:
             stat = read_stat(pid, self._proc)
-            looks = brief(" ".join(_words(now.raw)))
+            looks = brief(" ".join(words_of(now.raw)))
             others[pid] = Other(
                 started=stat.started,
                 marks=stat.marks,
@@ -488,39 +358,3 @@ class Scanner:
             except OSError:
                 return False
         return False
-
-
-def _but_for_arguments(identity: Identity, candidates: Collection[Pattern]) -> frozenset[str]:
-    """Of which of these it runs the program, with other arguments than theirs."""
-    programs = Index(one.without_arguments for one in candidates)
-    found = programs.match(identity)
-    return frozenset(one.process_name for one in found if one.reason.strong and not one.reason.doubt)
-
-
-def _words(raw: bytes) -> list[str]:
-    return [word for word in os.fsdecode(raw).split("\0") if word] or [""]
-
-
-def _file(path: str) -> tuple[int, int] | None:
-    try:
-        there = os.stat(path)
-    except OSError:
-        return None
-    return there.st_dev, there.st_ino
-
-
-def _status(path: str) -> bytes:
-    """What tells the user ids: the owner of the folder is root's for whoever may not be dumped. Empty when hidden."""
-    try:
-        return read(path)
-    except OSError as error:
-        if error.errno in SHORTAGE or error.errno in VANISHED:
-            raise
-    return b""
-
-
-def _cwd(link: str) -> str:
-    try:
-        return os.readlink(link)
-    except OSError:
-        return ""
