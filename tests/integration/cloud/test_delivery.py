@@ -168,7 +168,9 @@ async def test_a_host_put_on_maintenance_and_taken_off_is_heard_again(
         await out.until(lambda rows: len(rows) == 2 and rows[1].status is ReportStatus.DELIVERED)
 
 
-async def test_a_token_that_is_no_longer_good_is_replaced_at_once(cloud: Cloud, tmp_path: Path) -> None:
+async def test_a_token_that_is_no_longer_good_is_replaced_at_once(
+    cloud: Cloud, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     own = cloud.session()
     async with way(client(own), tmp_path) as out:
         out.report(process("before"))
@@ -180,7 +182,9 @@ async def test_a_token_that_is_no_longer_good_is_replaced_at_once(cloud: Cloud, 
         cloud.start_masakari()
         out.report(process("after"))
         rows = await out.until(lambda rows: len(rows) == 2 and rows[1].status is not ReportStatus.PENDING)
-    assert (rows[1].status, rows[1].attempts) == (ReportStatus.DELIVERED, 1)
+    assert rows[1].status is ReportStatus.DELIVERED
+    # A masakari-api that is slow is asked again; that it did not know the token makes no try fail.
+    assert "(401" not in caplog.text
     assert own.get_token() != token
     assert [one["payload"]["process_name"] for one in accepted(own)] == ["before", "after"]
 
