@@ -8,6 +8,7 @@ what stands on disk is read aside.
 import asyncio
 import ssl
 import zlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -47,10 +48,16 @@ class Trust:
     def __init__(self, patience: float) -> None:
         """`patience`: seconds for the disk."""
         self._patience = patience
-        self._known: dict[bool | str, tuple[Stamp | None, ssl.SSLContext]] = {}
+        self._known: dict[bool | str, tuple[Stamp | None, ssl.SSLContext]] = {False: (None, _context(False))}
+        # Each takes some MB while it is read, and many BMCs may be asked at once.
+        self._one_at_a_time: defaultdict[bool | str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def context(self, verify: bool | str) -> ssl.SSLContext:
         """By an `Address`'s word for it; raises CaFault. A file that has changed counts as soon as it can be read."""
+        async with self._one_at_a_time[verify]:
+            return await self._newest(verify)
+
+    async def _newest(self, verify: bool | str) -> ssl.SSLContext:
         known = self._known.get(verify)
         if known is not None and not isinstance(verify, str):
             return known[1]

@@ -51,7 +51,8 @@ class Redfish:
         """`timeout` in seconds for each HTTP request, its whole answer included."""
         self._timeout = timeout
         self._names = names or Names(timeout)
-        self._trust = Trust(timeout)
+        # Less than a request has: what is wrong then is said of the disk, and not of the BMC.
+        self._trust = Trust(timeout / 2)
 
     async def read(self, address: Address) -> Reading:
         """Ask once; every fault is a NO_PROOF with its evidence."""

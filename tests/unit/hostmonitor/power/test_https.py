@@ -248,6 +248,27 @@ async def test_a_ca_file_that_was_read_once_serves_while_its_disk_hangs(
         go_on.set()
 
 
+async def test_of_many_bmcs_that_are_asked_at_once_one_has_its_ca_file_read(
+    pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, trust = list[object](), Trust(PATIENCE)
+
+    def create(cafile: str | None) -> ssl.SSLContext:
+        read.append(cafile)
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    monkeypatch.setattr(ssl, "create_default_context", create)
+    for verify, cafile in ((str(pem), str(pem)), (True, None)):
+        read.clear()
+        found = await asyncio.gather(*(trust.context(verify) for _ in range(8)))
+        assert (read, len(set(found))) == ([cafile], 1)
+
+
+async def test_whoever_trusts_everybody_waits_for_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("masakarimonitors.hostmonitor.power.https.read_aside")
+    assert (await Trust(PATIENCE).context(False)).verify_mode is ssl.CERT_NONE
+
+
 async def test_a_ca_file_that_is_changed_counts_and_one_that_is_gone_does_not(
     pem: Path, tmp_path: Path
 ) -> None:
