@@ -48,7 +48,7 @@ def test_a_remote_with_a_cut_link_is_reported_once_it_is_fenced(world: World) ->
 
 def test_a_remote_that_stops_cleanly_is_reported_only_if_pacemaker_fences_it(world: World) -> None:
     """Pacemaker 2 fences a remote whose daemon was stopped while its resource is wanted: then it is off. 3 does not."""
-    world.watch("n1")
+    world.watch()  # one member tells its monitor of the good-bye, which tells the others
     world.rig.strip.hold()
     world.rig["r1"].stop_pacemaker()
     version = world.rig["n1"].run("crm_mon", "--version").stdout.removeprefix("Pacemaker ")
