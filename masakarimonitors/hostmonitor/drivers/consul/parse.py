@@ -274,6 +274,15 @@ def living(members: Mapping[str, Member]) -> dict[str, str]:
     return {mark: name for mark, name in marks.items() if _tells_apart(mark)}
 
 
+def denied(health: Mapping[str, bool], members: Mapping[str, Member]) -> list[str]:
+    """Whom the leader calls critical, and gossip alive."""
+    return [
+        node
+        for node, passing in health.items()
+        if not passing and node in members and members[node].status == Gossip.ALIVE
+    ]
+
+
 def _rows(body: bytes, row: Callable[[dict[str, Any]], Any]) -> list[Any]:
     """The objects of a list, each as the tuple that `row` made of it (plain JSON has no tuples)."""
     try:

@@ -3,7 +3,8 @@
 In: each list, and Consul's index at which each check in it was last changed. Out: whether it may be used. Whatever
 differs from a list that was followed was changed after it, so its index is above that list's; only a snapshot that was
 put back shows a change that is older. From then on the leader calls whoever was critical in those days critical, and
-dead ones passing, until it looks at all its members next (its ReconcileInterval, 60 s).
+dead ones passing, until it looks at all its members next (its ReconcileInterval, 60 s). Who has followed nothing yet
+has gossip to compare it with, of which the leader's word follows within moments otherwise.
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,20 @@ class Followed:
         self._health: Mapping[str, bool] = {}
         self._index = 0
         self._since: Instant | None = None
+        self._begun = False
+        self._denied_since: Instant | None = None
+
+    def is_denied(self, denied: bool, now: Instant) -> bool:
+        """Whether the first list of this life may be of the past: gossip calls one alive that it calls critical."""
+        if self._begun:
+            return False
+        if denied:
+            self._denied_since = now if self._denied_since is None else self._denied_since
+            if now.monotonic < self._denied_since.old_at(SET_RIGHT_IN, now):
+                self._health, self._index = {}, 0
+                return True
+        self._begun = True
+        return False
 
     def is_past(self, health: Mapping[str, bool], changed_at: Mapping[str, int], now: Instant) -> bool:
         """Whether this list (node -> not critical) shows changes that are older than what was followed.

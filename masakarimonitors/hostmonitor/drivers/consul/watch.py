@@ -145,6 +145,12 @@ class Watch:
         await self._health.read(self._take_health)
         await self._catalog.read(self._take_catalog)
         members = await self._vanished.look()
+        denied = parse.denied(self._listing.health, members)
+        if self._followed.is_denied(bool(denied), self._clock.now()):
+            raise Restored(
+                f"its leader calls {', '.join(sorted(denied))[:100]} critical, whom gossip calls alive: its store may "
+                "have been restored from a snapshot, and is waited for until it has looked at all hosts, once a minute"
+            )
         if (own := members.get(self._own)) is not None:
             self._on_own(own)
         hosts = parse.whole(self._listing, members, self._memory.known)

@@ -57,3 +57,19 @@ def test_where_nothing_was_followed_or_no_index_is_told_any_list_is_used() -> No
     assert not Followed().is_past({"a": False}, {"a": 60}, at(0))
     assert not followed().is_past({"a": False}, {"a": 0}, at(0))
     assert not followed().is_past({"d": False}, {"d": 60}, at(0)), "of whom nothing was known"
+
+
+def test_the_first_list_of_a_life_is_compared_with_gossip_for_as_long_as_a_leader_needs() -> None:
+    known = Followed()
+    assert known.is_denied(True, at(0)) and known.is_denied(True, at(SET_RIGHT_IN - 1))
+    assert not known.is_denied(True, at(SET_RIGHT_IN)), "its leader has left it so"
+    assert not known.is_denied(True, at(SET_RIGHT_IN + 1)), "and is followed from then on"
+    known = Followed()
+    assert not known.is_denied(False, at(0)) and not known.is_denied(True, at(1))
+
+
+def test_what_was_denied_was_not_followed() -> None:
+    known = Followed()
+    known.follow({"a": False}, 100)
+    assert known.is_denied(True, at(0))
+    assert not known.is_past({"a": True}, {"a": 60}, at(10))

@@ -97,6 +97,21 @@ async def test_an_agent_that_is_configured_for_stale_reads_is_asked_for_its_lead
         await heard.until(lambda: heard.proven is False)
 
 
+async def test_who_begins_to_watch_while_a_snapshot_was_just_restored_accuses_nobody(
+    consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has followed nothing that the list could be older than; but gossip calls the host alive."""
+    monkeypatch.setattr(datacentre, "LOOK_AGAIN", 0.02)
+    consul.restore(critical={"node05"})
+    async with watching(consul) as heard:
+        await heard.until(lambda: heard.proven is False)
+        assert "node05 critical, whom gossip calls alive" in heard.why
+        with consul.edit():
+            consul.critical = set()
+        await heard.until(lambda: heard.proven is True)
+        assert heard.values["node05"] is Membership.UP and Membership.DOWN not in heard.ever("node05")
+
+
 async def test_a_restored_snapshot_accuses_nobody_who_was_critical_in_it(
     consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
 ) -> None:
