@@ -20,7 +20,8 @@ from tests.integration.virt.configuration import QEMU_CONF, libvirtd_conf
 from tests.integration.virt.domain import Domain
 from tests.integration.virt.ready import why_not
 
-pytestmark = pytest.mark.xdist_group("debian")
+# Longer than a slow computer needs for all that is waited for in one of them.
+pytestmark = [pytest.mark.xdist_group("debian"), pytest.mark.timeout(900)]
 
 _OUTER = """\
 [Service]
