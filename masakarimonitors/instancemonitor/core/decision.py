@@ -235,8 +235,11 @@ class Decider:
                 instance = instance.heard(Heard.NOTHING_NEW)
             state, more = keep(state, instance, self.policy.boot_id, now)
             decision += more
-        if seen and seen[-1].fact in _STILL_DEAD:
-            state, more = again.tell_again(state, state.known(reading.instance), self.policy, now)
+        # A guest that has crashed is dead in whichever life.
+        crashed = reading.power is Power.PANICKED
+        if seen and (seen[-1].fact in _STILL_DEAD or crashed):
+            instance = state.known(reading.instance)
+            state, more = again.tell_again(state, instance, self.policy, now, crashed=crashed)
             decision += more
         state, halted = by_hand.stand_still(state, state.known(reading.instance), reading)
         state, more = rest(state, state.known(reading.instance), reading.halt, now)

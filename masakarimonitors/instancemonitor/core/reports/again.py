@@ -138,11 +138,17 @@ def see_host(state: State, seen: HostSeen, policy: Policy, now: Instant) -> Outc
     return state, decision
 
 
-def tell_again(state: State, instance: Instance, policy: Policy, now: Instant) -> Outcome:
-    """It was just seen to be dead still: make its report anew, if masakari has not taken it and may by now."""
+def tell_again(
+    state: State, instance: Instance, policy: Policy, now: Instant, *, crashed: bool = False
+) -> Outcome:
+    """It was just seen to be dead still: make its report anew, if masakari has not taken it and may by now.
+
+    `crashed`: as a guest that has crashed, so that it does not matter whether it has lived again unseen.
+    """
     if instance.phase not in DEAD or instance.fate is not Fate.NOT_TAKEN:
         return state, NOTHING
-    blind = bool(state.away or state.awaited) or instance.before_reboot or instance.unwatched
+    blind = bool(state.away or state.awaited) or instance.before_reboot
+    blind = blind or (instance.unwatched and not crashed)
     if blind or not may_be_taken(state.looks, instance.not_taken, now):
         return state, NOTHING
     name = instance.identity.name

@@ -188,8 +188,10 @@ def test_after_a_restart_of_the_host_it_may_run_elsewhere() -> None:
 
 
 @pytest.mark.parametrize("unheard", ["", "monitor", "libvirt"])
-def test_a_crashed_guest_that_is_kept_is_told_again(unheard: str) -> None:
-    guest = replace(INSTANCE, run=7, born=1)
+@pytest.mark.parametrize("born", [0, 1])
+def test_a_crashed_guest_that_is_kept_is_told_again(born: int, unheard: str) -> None:
+    """Also where it may be that of a later life: it is dead."""
+    guest = replace(INSTANCE, run=7, born=born)
     play = Play()
     play.census(running(guest))
     play.event(Lifecycle.CRASHED, Crashed.PANICKED, guest)
