@@ -134,7 +134,12 @@ class Shown:
             stat = read_stat(int(name), self._proc)
             if stat.kernel or stat.ended:
                 return name, b""
-            if stat.in_others and (thread := thread_of(int(name), self._proc)):
+            if stat.in_others:
+                thread = thread_of(int(name), self._proc)
+                if (
+                    not thread
+                ):  # all are on their way out, unless one has just followed another: as if not seen
+                    raise ProcessLookupError(errno.ESRCH, "none of its threads lives on", path)
                 with contextlib.suppress(OSError):
                     if raw := read(f"{self._proc}/{thread}/cmdline"):
                         return thread, raw

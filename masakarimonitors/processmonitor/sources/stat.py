@@ -16,8 +16,8 @@ DEAD = frozenset({b"Z", b"X", b"x"})
 Marks = tuple[int, ...]
 """Where the kernel has put a program's code and stack: another place after each exec. Empty when hidden."""
 
-# PF_KTHREAD of include/linux/sched.h.
-_KERNEL_THREAD = 0x00200000
+# PF_KTHREAD and PF_EXITING of include/linux/sched.h.
+_KERNEL_THREAD, _EXITING = 0x00200000, 0x00000004
 # A command line longer than this is cut; what a process runs stands at its beginning.
 _LONGEST = 4096
 _HOSTS_PID_NAMESPACE = "pid:[4026531836]"
@@ -25,7 +25,9 @@ _HOSTS_PID_NAMESPACE = "pid:[4026531836]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stat:
-    """What is needed of proc_pid_stat(5); `started` in clock ticks since boot, `kernel`: a thread of the kernel's."""
+    """What is needed of proc_pid_stat(5); `started` in clock ticks since boot, `kernel`: a thread of the kernel's;
+    `exiting`: it is on its way out, and executes nothing any more.
+    """
 
     state: bytes
     parent: int
@@ -34,6 +36,7 @@ class Stat:
     started: int
     marks: Marks
     kernel: bool = False
+    exiting: bool = False
 
     @property
     def ended(self) -> bool:
@@ -56,6 +59,7 @@ def read_stat(pid: int, proc: str = "/proc") -> Stat:
         threads=int(fields[17]),
         started=int(fields[19]),
         kernel=bool(int(fields[6]) & _KERNEL_THREAD),
+        exiting=bool(int(fields[6]) & _EXITING),
         # To who may not trace it the kernel shows 1, 1 and 0, of whatever program: no program's stack is at 0.
         marks=tuple(map(int, fields[23:26])) if int(fields[25]) else (),
     )
@@ -94,7 +98,8 @@ def thread_of(pid: int, proc: str = "/proc") -> str:
     """Where below `proc` a thread stands that lives on after the first one; "" for none, OSError for no process."""
     for tid in os.listdir(f"{proc}/{pid}/task"):
         with contextlib.suppress(OSError):
-            if tid != str(pid) and read_stat(int(tid), f"{proc}/{pid}/task").state not in DEAD:
+            stat = read_stat(int(tid), f"{proc}/{pid}/task") if tid != str(pid) else None
+            if stat is not None and not (stat.state in DEAD or stat.exiting):
                 return f"{pid}/task/{tid}"
     return ""
 

@@ -554,13 +554,22 @@ def test_one_whose_first_thread_has_ended_before_we_looked_runs_until_all_have(p
     assert proc.scanner().scan() == scanner.scan() == Scan({})
 
 
-def test_of_one_whose_threads_cannot_be_read_nothing_is_said(
+def test_one_whose_threads_are_all_on_their_way_out_is_waited_for_by_nobody_and_looked_at_again(
     proc: Proc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda pause: None)
+    monkeypatch.setattr("time.sleep", lambda pause: pytest.fail("nobody waits for it"))
     proc.runs(7, state="Z", threads=2)
     (proc.path / "7" / "task").mkdir()
-    assert proc.scanner().scan().unseen.keys() == {7}
+    scanner = proc.scanner()
+    assert scanner.scan() == Scan({})
+    proc.runs(8, NOVA)
+    (proc.path / "8").rename(proc.path / "7" / "task" / "8")
+    stat = proc.path / "7" / "task" / "8" / "stat"
+    lives = stat.read_text()
+    stat.write_text(lives.replace(str(0x00400000), str(0x00400004)))
+    assert scanner.scan() == Scan({})
+    stat.write_text(lives)
+    assert pids(scanner.scan()) == {7}
 
 
 def test_whose_text_stands_in_a_command_line_is_mentioned(proc: Proc) -> None:
