@@ -16,6 +16,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Ask,
     Asked,
     AskStorages,
+    Failed,
     Identity,
     Power,
     Reading,
@@ -123,7 +124,9 @@ class Effects:
             return Asked(command.instance, reading, after)
         traces, files = self._traces(command.instance), files_of(uri, self._files)
         mute = traces is None and files is not None and files.should_tell(command.instance.name)
-        return Asked(command.instance, None, after, traces, mute=mute)
+        log = files.log(command.instance.name) if files is not None else None
+        aborted = log is not None and log.failed is Failed.ARRIVAL
+        return Asked(command.instance, None, after, traces, mute=mute, aborted=aborted)
 
     async def _read(self, instance: Identity, libvirt: Session) -> Reading | None:
         """None for an instance that libvirt does not know."""

@@ -194,10 +194,30 @@ def test_once_it_runs_its_death_is_one(how: str) -> None:
     assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == [REPORT]
 
 
-def test_an_arrival_without_a_definition_is_aborted_when_it_ends() -> None:
-    play = shown_first_by_a_census("restarted", replace(SHOWN, persistent=False))
-    assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == []
-    assert play.ruling == "held" and not play.alarm
+@pytest.mark.parametrize("how", ["restarted", "away"])
+@pytest.mark.parametrize("aborted", [True, False])
+@pytest.mark.parametrize("mute", [True, False])
+def test_one_without_a_definition_was_an_arrival_that_is_aborted_if_its_log_says_so(
+    mute: bool, aborted: bool, how: str
+) -> None:
+    """Else it may have come out of a file, and have been kept paused until its QEMU ended."""
+    play = shown_first_by_a_census(how, replace(SHOWN, persistent=False))
+    assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == ["ask"]
+    play.see(Asked(INSTANCE, None, play.number, mute=mute, aborted=aborted))
+    assert (play.ruling == "held") is aborted and not play.alarm
+    told = len(play.told)
+    assert play.census() + play.census() == []
+    assert any(verdict.alarm for verdict in play.told[told:]) is not aborted
+
+
+def test_a_log_that_tells_of_an_arrival_that_failed_says_nothing_of_one_that_was_up() -> None:
+    play = Play()
+    play.census(running(SHOWN.instance, persistent=False))
+    play.see(LibvirtAway(URI, "gone"))
+    play.see(LibvirtBack(URI))
+    assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == ["ask"]
+    play.see(Asked(INSTANCE, None, play.number, aborted=True))
+    assert play.ruling != "held" and play.state.known(INSTANCE).phase.value == "up"
 
 
 def test_an_arrival_of_which_events_have_told_is_none_out_of_a_file_whatever_is_defined_here() -> None:

@@ -106,6 +106,9 @@ class Decider:
                 return self._take_census(state, seen, now)
             case Asked(reading=Reading() as reading, after=after):
                 return self._take_reading(state, reading, after, now)
+            case Asked(aborted=True) if self._is_arrival(state, seen):
+                aborted = Seen(Fact.DIED, "its log says that it never came up here", "log: reason=failed")
+                return self._apply(state, state.known(seen.instance), aborted, now)
             case Asked(traces=Reading()) | Asked(mute=True):
                 return self._take_traces(state, seen, now)
             case StoragesSeen():
@@ -282,6 +285,13 @@ class Decider:
             if instance.phase in (Phase.FAILED, Phase.REMOVED, Phase.VANISHED, Phase.DOWN):
                 return state, decision
         return state, decision + Decision((Ask(instance.identity if instance else seen.instance),))
+
+    def _is_arrival(self, state: State, seen: Asked) -> bool:
+        """Whether what has ended, and is not known to libvirt any more, was arriving when last heard of."""
+        one = state.instances.get((seen.instance.uri, seen.instance.uuid))
+        if one is None or order.are_traces_overtaken(one, seen.after):
+            return False
+        return one.phase is Phase.ARRIVING and one.ending.has_ended and not one.unwatched
 
     def _take_traces(self, state: State, seen: Asked, now: Instant) -> Outcome:
         """Its process has ended, and libvirt, which was asked at once, tells nothing of it: did anybody end it?

@@ -193,7 +193,8 @@ class Asked:
     """The answer to a question about one instance; `reading` is None when libvirt does not know it, or is away.
 
     `traces`: what the disk tells then of one whose libvirtd cannot write there any more, or has written. `mute`: it
-    tells nothing, where that of another instance would be told.
+    tells nothing, where that of another instance would be told. `aborted`: its log says that what was last brought
+    here, by live migration or out of a file, never came up.
     """
 
     instance: Identity
@@ -202,6 +203,7 @@ class Asked:
     traces: Reading | None = None
     _: KW_ONLY
     mute: bool = False
+    aborted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

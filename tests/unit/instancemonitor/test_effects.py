@@ -65,6 +65,17 @@ def test_a_log_that_tells_nothing_of_one_that_is_gone_is_told_of(
     assert (answer.traces.last_words if answer.traces else None) == words
 
 
+@pytest.mark.parametrize("failed", [True, False])
+@pytest.mark.parametrize("before", ["", START + MIGRATED])
+def test_of_what_was_brought_here_and_is_gone_its_log_tells_whether_it_never_came_up(
+    tmp_path: Path, before: str, failed: bool
+) -> None:
+    end = MIGRATED.replace("migrated", "failed" if failed else "crashed")
+    (tmp_path / "vm.log").write_text(f"{before}{START}-incoming defer \\\n{end}")
+    with played() as module, locked(tmp_path / "driver.pid"):
+        assert ask(module, QemuFiles(tmp_path, tmp_path)).aborted is failed
+
+
 def test_of_one_that_libvirt_knows_or_where_no_logs_can_be_read_it_is_not(tmp_path: Path) -> None:
     files = QemuFiles(tmp_path, tmp_path)
     with played() as module, locked(tmp_path / "driver.pid"):

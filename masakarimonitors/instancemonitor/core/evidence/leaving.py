@@ -50,14 +50,13 @@ def is_source(reading: Reading, known: Instance) -> bool:
 def is_doubtful(reading: Reading, known: Instance) -> bool:
     """Whether one that libvirt shows as held for a migration, and that is no source, may be no arrival either.
 
-    What arrives has no definition until it has arrived, unless one was left over here; what was brought back from a
-    file and is kept paused has one, and its log begins as that of an arrival does. Events told which of them it is, if
-    none can have been missed.
+    What was brought back from a file and is kept paused looks the same, and its log begins as that of an arrival does.
+    Events told which of them it is, if none can have been missed.
     """
     another = known.likeness(reading.instance) is Likeness.ANOTHER
     if known.phase is Phase.ARRIVING and not known.unwatched and not another:
         return known.leaving is Leaving.MAYBE
-    return reading.persistent is True
+    return True
 
 
 def hides_its_end(known: Instance) -> bool:
