@@ -214,7 +214,7 @@ def test_one_whose_report_never_ends_is_forgotten_when_none_can_wait_any_more(
         assert play.census(running(OTHER)) == [] and row(play)[0][3]
     play.wait(DAY)
     play.census(running(OTHER))
-    assert not row(play) and "never heard" in play.verdicts[-1].why
+    assert not row(play) and "never heard" in play.verdicts[-1].why and play.verdicts[-1].alarm
 
 
 def test_a_report_that_was_made_anew_counts_from_then_on() -> None:
@@ -299,6 +299,7 @@ def test_a_kept_crashed_guest_that_vanishes_unheard_is_an_alarm_and_its_report_w
     assert "its report waits" in row(play)[0][2] and not may_leave(play)
     play.wait(DAY)
     assert play.census(running(OTHER)) == ["withdraw"] and "never heard" in play.verdicts[-1].why
+    assert play.verdicts[-1].alarm, "it may be down still"
     assert not row(play)
 
 

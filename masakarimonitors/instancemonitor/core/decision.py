@@ -392,7 +392,8 @@ class Decider:
                 ruling = Ruling.HELD
             case _:
                 return instance, NOTHING
-        return instance, Decision((), (Verdict(subject, ruling, told, evidence=seen.evidence),))
+        alarm = seen.lost and act is Act.SAY_OVER
+        return instance, Decision((), (Verdict(subject, ruling, told, evidence=seen.evidence, alarm=alarm),))
 
     def _report(self, instance: Instance, seen: Seen, now: Instant) -> tuple[Instance, Decision]:
         """The death ends its I/O errors: masakari would act on both."""

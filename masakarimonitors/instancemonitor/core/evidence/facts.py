@@ -46,6 +46,7 @@ class Seen:
     """A fact, the sentence that tells why it is one, and what was seen.
 
     `news`: libvirt told it as it happened. `leaves`: whether its guest is held here for the end of a live migration.
+    `lost`: that nobody here will ever know more of one that may be down still, so a person must look.
     """
 
     fact: Fact
@@ -54,6 +55,7 @@ class Seen:
     _: KW_ONLY
     news: bool = False
     leaves: Leaving = Leaving.NO
+    lost: bool = False
 
 
 _STOPPED: dict[int, str] = {
@@ -253,6 +255,7 @@ _UNTOLD_FOR_A_WEEK = Seen(
     "it died a week ago and masakari never took the report of that; libvirt, which has no definition of it, has not "
     "listed it since, so that nobody sees here whether a person has recovered it",
     "not defined",
+    lost=True,
 )
 _UNHEARD_OF = Seen(
     Fact.LEFT,
@@ -260,6 +263,7 @@ _UNHEARD_OF = Seen(
     "waits there for longer than any report should; libvirt, which has no definition of it, has not listed it since: "
     "look whether it was recovered",
     "not defined",
+    lost=True,
 )
 _OUTDATED = (
     "its death was reported before this host was restarted, and it may run elsewhere by now, so what was not delivered "
