@@ -48,11 +48,11 @@ def look(
         pids = {one.pid: one.maker for one in running if one.monitor == name}
         pids |= {pid: Maker.OURS for pid in holders.get(name, ()) if pid > 0}
         if pids:
-            found.append(_judge(name, pids, holders.get(name, ())))
+            found.append(_judge(name, pids, holders.get(name, ()), proc))
     return found
 
 
-def _judge(name: str, pids: Mapping[int, Maker], holders: Sequence[int]) -> Finding:
+def _judge(name: str, pids: Mapping[int, Maker], holders: Sequence[int], proc: Path) -> Finding:
     who = ", ".join(f"pid {pid} ({maker.value})" for pid, maker in sorted(pids.items()))
     if len(pids) > 1:
         return fault(
@@ -70,7 +70,20 @@ def _judge(name: str, pids: Mapping[int, Maker], holders: Sequence[int]) -> Find
             f"{name}: one runs here already, {who}, with its state elsewhere than this configuration says. A second "
             "one would report each failure again: is this the configuration of that one, and its user?"
         )
+    if _is_stopped(proc / str(pid)):
+        return fault(
+            f"{name}: its process, pid {pid}, is stopped, as by SIGSTOP or a debugger: it notices nothing and tells "
+            f"nothing meanwhile. Let it go on with `kill -CONT {pid}`, or restart its service"
+        )
     return ok(f"{name}: it runs, pid {pid}")
+
+
+def _is_stopped(process: Path) -> bool:
+    """Whether it is halted by a signal or by a debugger; what cannot be read is not said to be."""
+    with contextlib.suppress(OSError):
+        # pid (name) state ...: the name may hold anything, so what counts follows its last bracket (proc(5)).
+        return (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[:1] in (["T"], ["t"])
+    return False
 
 
 def _running(proc: Path) -> Iterator[Running]:

@@ -49,6 +49,14 @@ def test_our_own_with_this_state_is_in_order(proc: Path) -> None:
     assert (found.weight, found.text) == (Weight.OK, "hostmonitor: it runs, pid 5")
 
 
+@pytest.mark.parametrize(("state", "weight"), [("S", Weight.OK), ("T", Weight.FAULT), ("t", Weight.FAULT)])
+def test_our_own_that_is_stopped_does_not_run(proc: Path, state: str, weight: Weight) -> None:
+    process(proc, 5, PYTHON, "/usr/bin/masakari-hostmonitor", program=OURS)
+    (proc / "5/stat").write_text(f"5 (masakari) T (host) {state} 1 5 5 0 -1\n")
+    (found,) = look(proc, {"hostmonitor": [5]})
+    assert found.weight is weight and ("kill -CONT 5" in found.text) is (weight is Weight.FAULT)
+
+
 def test_our_own_with_another_state_is_a_warning(proc: Path) -> None:
     process(proc, 5, PYTHON, "/usr/bin/masakari-hostmonitor", program=OURS)
     (found,) = look(proc)
