@@ -52,7 +52,7 @@ class GateName(StrEnum):
     REPORTER = "this monitor reports"
     NOT_REFUSED = "not refused by masakari"
     PROVEN = "proven off"
-    LIFELESS = "nothing of it answers"
+    LIFELESS = "no sign of life is known"
     NOT_TWICE = "not told by another"
 
 
