@@ -2,9 +2,10 @@
 
 In: a file's name, and of which process. Out: its beginning, as it is now. What is open stays that very process's: it
 cannot be read any more once that has ended, whoever gets its id next, and is found anew then.
+
+A thread that reads one may hang there for ever. What it reads is its own for so long, and all others can be let go of.
 """
 
-import contextlib
 import os
 from collections.abc import Callable, Container
 
@@ -20,7 +21,9 @@ class KeptOpen:
         """`descriptors`: how many this process may have open now; kept is a small part of them."""
         self._name = name
         self._descriptors = descriptors
+        # Taken out by whoever reads one, in one step: a descriptor that another thread closes may be any file's next.
         self._files: dict[int, int] = {}
+        self._let_go = False
 
     def __del__(self) -> None:
         """Close all of them."""
@@ -32,12 +35,15 @@ class KeptOpen:
 
         Without `keep` one that is not open yet is closed again: who is seen for the first time may be gone the next.
         """
-        file = self._files.get(pid)
+        file = self._files.pop(pid, None)
         if file is not None:
             try:
-                return _beginning(file, before)
+                said = _beginning(file, before)
             except OSError:
-                self._close(pid)
+                os.close(file)
+            else:
+                self._keep(pid, file)
+                return said
         file = os.open(f"{pid}/{self._name}", os.O_RDONLY, dir_fd=folder)
         try:
             said = _beginning(file, before)
@@ -45,19 +51,28 @@ class KeptOpen:
             os.close(file)
             raise
         if keep and len(self._files) < self._descriptors() // _PART:
-            self._files[pid] = file
+            self._keep(pid, file)
         else:
             os.close(file)
         return said
 
+    def let_go(self) -> None:
+        """Close all of them, and keep none from now on; on any thread. What is being read is closed once it was."""
+        self._let_go = True
+        self.keep_only(())
+
     def keep_only(self, pids: Container[int]) -> None:
         """Close those of all others."""
-        for pid in [pid for pid in self._files if pid not in pids]:
-            self._close(pid)
+        for pid in list(self._files):
+            if pid not in pids and (file := self._files.pop(pid, None)) is not None:
+                os.close(file)
 
-    def _close(self, pid: int) -> None:
-        with contextlib.suppress(OSError):
-            os.close(self._files.pop(pid))
+    def _keep(self, pid: int, file: int) -> None:
+        other = self._files.setdefault(pid, file)
+        if other != file:
+            os.close(file)
+        if self._let_go:
+            self.keep_only(())
 
 
 def _beginning(file: int, before: bytes | None) -> bytes:

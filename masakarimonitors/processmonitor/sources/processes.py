@@ -178,6 +178,7 @@ class Processes:
                 if pause is not None:
                     await asyncio.sleep(pause)
         finally:
+            once.let_go()
             thread.close()
         if not seen:
             raise OSError(unread)
@@ -337,6 +338,8 @@ class Processes:
         )
         if scanner is self._scanner and pid:
             self._scanner = self._make_scanner(scanner.index, scanner.avoid | {pid})
+        if scanner is not self._scanner:
+            scanner.let_go()  # it stays with its thread: each that hangs would keep hundreds of files open
         # The thread that hangs on it is the first to know that it answers again, or has ended.
         loop = asyncio.get_running_loop()
 

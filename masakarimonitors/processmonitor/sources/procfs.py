@@ -131,6 +131,11 @@ class Scanner:
         finally:
             os.close(here)
 
+    def let_go(self) -> None:
+        """Keep no file open any more, for whoever is left inside of a look that hangs; on any thread."""
+        self._command_lines.let_go()
+        self._stats.let_go()
+
     def _unread(self, error: OSError) -> Scan:
         return Scan(
             {}, self._short(error) or f"{self._where(error)}: {error.strerror} (is it mounted with hidepid?)"

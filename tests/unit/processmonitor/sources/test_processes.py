@@ -112,6 +112,42 @@ async def test_a_process_that_hangs_since_before_the_start_is_unknown_until_it_a
             process.kill()
 
 
+async def test_a_look_that_hangs_keeps_no_files_of_others_open(tmp_path: Path) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "cmdline").write_bytes(b"/sbin/init\0")
+    (tmp_path / "1" / "exe").symlink_to("/sbin/init")
+    shutil.copy("/proc/1/stat", tmp_path / "1" / "stat")
+    kept: list[int] = []
+    replaced = asyncio.Event()
+
+    class Late(Hanging):
+        def __call__(self, index: Index, avoid: frozenset[int]) -> Scanner:
+            hanging = self
+
+            class Made(Scanner):
+                def scan(self, *asked: Any, **more: Any) -> Scan:
+                    if hanging.pid not in self.avoid and not hanging.answers.is_set():
+                        super().scan()
+                        super().scan()
+                        kept.append(opened())
+                        self.reading = hanging.pid
+                        hanging.answers.wait(60)
+                    return super().scan(*asked, **more)
+
+            if avoid:
+                replaced.set()
+            return Made(index, avoid, proc=str(tmp_path))
+
+    def opened() -> int:
+        return sum(place.startswith(f"{tmp_path}/") for _, place in open_files())
+
+    async with watching(Late(7)):
+        async with asyncio.timeout(PATIENCE):
+            await replaced.wait()
+        assert kept == [1]
+        assert opened() == 0
+
+
 class Slow(Scanner):
     """Reads one process after another, for longer than anybody has patience with one; hangs at none."""
 
