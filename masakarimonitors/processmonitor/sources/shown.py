@@ -136,9 +136,7 @@ class Shown:
                 return name, b""
             if stat.in_others:
                 thread = thread_of(int(name), self._proc)
-                if (
-                    not thread
-                ):  # all are on their way out, unless one has just followed another: as if not seen
+                if not thread:  # all are on their way out
                     raise ProcessLookupError(errno.ESRCH, "none of its threads lives on", path)
                 with contextlib.suppress(OSError):
                     if raw := read(f"{self._proc}/{thread}/cmdline"):

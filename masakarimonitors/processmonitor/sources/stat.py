@@ -96,11 +96,15 @@ def read(path: str) -> bytes:
 
 def thread_of(pid: int, proc: str = "/proc") -> str:
     """Where below `proc` a thread stands that lives on after the first one; "" for none, OSError for no process."""
-    for tid in os.listdir(f"{proc}/{pid}/task"):
-        with contextlib.suppress(OSError):
-            stat = read_stat(int(tid), f"{proc}/{pid}/task") if tid != str(pid) else None
-            if stat is not None and not (stat.state in DEAD or stat.exiting):
-                return f"{pid}/task/{tid}"
+    looked = {str(pid)}
+    # A thread may begin another one and end before it is looked at: none lives on where nobody has joined meanwhile.
+    while fresh := set(os.listdir(f"{proc}/{pid}/task")) - looked:
+        for tid in fresh:
+            with contextlib.suppress(OSError):
+                stat = read_stat(int(tid), f"{proc}/{pid}/task")
+                if not (stat.state in DEAD or stat.exiting):
+                    return f"{pid}/task/{tid}"
+        looked |= fresh
     return ""
 
 

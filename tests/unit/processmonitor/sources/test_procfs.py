@@ -572,6 +572,29 @@ def test_one_whose_threads_are_all_on_their_way_out_is_waited_for_by_nobody_and_
     assert pids(scanner.scan()) == {7}
 
 
+def test_a_thread_that_follows_another_while_they_are_looked_at_is_found(
+    proc: Proc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda pause: pytest.fail("nobody waits for it"))
+    proc.runs(7, state="Z", threads=2)
+    tasks = proc.path / "7" / "task"
+    tasks.mkdir()
+    (tasks / "8").mkdir()
+    proc.runs(9, NOVA)
+    listdir = os.listdir
+
+    def listed(path: str) -> list[str]:
+        found = listdir(path)
+        if path == str(tasks) and "8" in found:  # it ends right after it was listed
+            (tasks / "8").rmdir()
+            (proc.path / "9").rename(tasks / "9")
+        return found
+
+    monkeypatch.setattr(os, "listdir", listed)
+    scanner = Scanner(Index([Pattern.of(NOVA)]), frozenset({9}), proc=str(proc.path))
+    assert pids(scanner.scan()) == {7}
+
+
 def test_whose_text_stands_in_a_command_line_is_mentioned(proc: Proc) -> None:
     proc.runs(7, "/opt/nova-agent", "--config", "/etc/agent.conf")
     scanner = proc.scanner("--config /etc/agent.conf", "nova-ag", "nova-x")
