@@ -355,7 +355,7 @@ def judge(status: int, text: str) -> Outcome:
         return Delivered(
             answer, str(said.get("notification_uuid") or ""), str(said.get("source_host_uuid") or "")
         )
-    if status == 202:
+    if 200 <= status < 300:
         # A gateway that takes everything, or masakari-api's own without its words: its notifications tell which.
         return Wordless(f"{answer} ({_STRANGE})", maybe_accepted=True)
     if status == 409:

@@ -84,6 +84,7 @@ AHEAD = ("STOPPED", 3600.0, "NORMAL")
         # A gateway keeps masakari-api's words.
         ([TAKEN, STRANGE, STRANGE], [OURS], "delivered"),
         ([LOST, STRANGE, STRANGE], [OURS], "delivered"),
+        ([judge(200, "")] * 3, [OURS], "delivered"),
         # It takes everything, or refuses it.
         ([TAKEN, TAKEN, TAKEN], [OLDER], "pending"),
         ([STRANGE, STRANGE, STRANGE], [], "pending"),
