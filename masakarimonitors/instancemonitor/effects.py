@@ -61,6 +61,7 @@ class Effects:
         self._files = files
         self._lines = lines
         self._ask_masakari = ask_masakari
+        self._open_session = open_session
         self._sessions = {
             uri: KeptSessions(uri, "questions", _AT_ONCE, timeout=_TIMEOUT, open_session=open_session)
             for uri in lines
@@ -97,11 +98,16 @@ class Effects:
         return answer
 
     async def _ask_storages(self, uri: str) -> StoragesSeen:
-        """As far as libvirt tells in time; of whom it does not, nothing is known."""
+        """As far as libvirt tells in time; of whom it does not, nothing is known.
+
+        Not over the sessions for questions: where storage has failed a domain may be locked for hours, and what is left
+        behind inside of it must not keep the next death from being asked about. One at most is, with a worker of
+        libvirtd's; until it is back, nobody is asked for this.
+        """
         found: dict[str, tuple[str, ...]] = {}
         if uri in self._sessions:
             with contextlib.suppress(Unavailable):
-                async with self._sessions[uri].one() as libvirt:
+                async with self._open_session(uri, "storages", timeout=_TIMEOUT, leaves=1) as libvirt:
                     module = libvirt.api.main
                     await libvirt.call(lambda connection: _read_storages(connection, module, found), _TIMEOUT)
         return StoragesSeen(uri, dict(found))

@@ -1,6 +1,7 @@
 """What a question about one instance is answered with, when libvirt does not know it and the disk is asked."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,35 @@ def test_a_libvirt_that_is_away_or_is_not_configured_tells_of_no_storage() -> No
         assert ask_storages(module) == StoragesSeen(URI, {})
         module.error = socket_closed()
         assert ask_storages(module, URI) == StoragesSeen(URI, {})
+
+
+def test_a_domain_that_does_not_describe_its_disks_keeps_no_death_from_being_asked_about() -> None:
+    """Such a call keeps a worker of libvirtd's; after a few of them nothing more is asked for that purpose."""
+
+    async def asked() -> None:
+        lines, opening = {URI: NoEvents(URI)}, impatient(module, 0.05)
+        effects = Effects(
+            SteppedClock(), EventNumbers(), QemuFiles(Path(), Path()), lines, open_session=opening
+        )
+        try:
+            for _ in range(6):
+                assert await effects.perform(AskStorages(URI)) == StoragesSeen(URI, {})
+            answer = await effects.perform(Ask(Identity("uuid-of-vm", "vm", URI)))
+            assert isinstance(answer, Asked) and answer.reading is not None
+        finally:
+            await effects.close()
+
+    inside: list[int] = []
+    with played() as module:
+        locked_, _ = module.add("locked", "vm")
+        module.domains["vm"].state_ = 5
+        locked_.holds = holds = threading.Event()
+
+        def hang() -> str:
+            inside.append(1)
+            holds.wait(60)
+            return "<domain/>"
+
+        locked_.XMLDesc = hang  # type: ignore[method-assign]
+        asyncio.run(asked())
+    assert len(inside) == 1
