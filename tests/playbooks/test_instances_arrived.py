@@ -240,3 +240,21 @@ def test_that_its_definition_is_removed_does_not_tell_whether_it_has_arrived_unh
     play.see(LibvirtBack(URI))
     play.census()
     assert REPORT not in play.census() and play.alarm
+
+
+def test_one_that_had_a_definition_when_a_census_alone_showed_it_may_have_been_aborted() -> None:
+    """It was given that while nobody heard: that it is listed when it is off does not prove that it had come up."""
+    play = Play()
+    play.census()
+    play.see(LibvirtAway(URI, "gone"))
+    play.see(LibvirtBack(URI))
+    play.census(replace(SHOWN, persistent=True))
+    play.see(LibvirtAway(URI, "gone"))
+    play.see(LibvirtBack(URI))
+    assert REPORT not in play.census(off(ShutoffReason.CRASHED, arrived=True)) and play.alarm
+
+
+def test_one_without_a_definition_that_ends_and_is_listed_for_a_moment_is_an_alarm() -> None:
+    play = shown_first_by_a_census("away", replace(SHOWN, persistent=False))
+    assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == ["ask"]
+    assert play.asked(off(ShutoffReason.CRASHED)) == [] and play.alarm

@@ -328,7 +328,7 @@ class Decider:
         """Move an instance by a fact; `started`: when by its log the life began of which the fact is."""
         seen = first_look.checked(state, known, seen)
         then, acts = move(known.phase, seen.fact)
-        absent = known.place not in state.instances or known.defined is False
+        absent = known.defined is False or (known.defined is None and known.place not in state.instances)
         new, before = absent and known.identity.uri in state.read, state.instances.get(known.place)
         instance = marks.moved(known, then, seen, before=before, new=new)
         decision = NOTHING

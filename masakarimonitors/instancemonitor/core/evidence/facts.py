@@ -400,8 +400,9 @@ def _not_arrived(reading: Reading, known: Instance, looked: float, fate: Fate, w
     if fate is Fate.PLANNED:
         return (Seen(Fact.STOPPED, why, evidence),)
     failed = _is_aborted(reading, looked)
-    # One that had no definition, and is listed now that it is off, was given one: it had come up, whichever it was.
-    if known.leaving is Leaving.MAYBE and known.defined is not False:
+    # One that had no definition, and is listed now that it is off, was given one unheard: it had come up, whichever it
+    # was. Where nothing can have been missed, it is only just about to vanish.
+    if known.leaving is Leaving.MAYBE and (known.defined is not False or not known.unwatched):
         # What came out of a file ends as an arrival that is aborted does only if it never came up.
         if failed and not known.unwatched:
             return (Seen(Fact.DIED, why, evidence),)

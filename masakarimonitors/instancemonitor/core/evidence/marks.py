@@ -66,7 +66,9 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
         leaves = leaving.still(reading, known, looked=looked)
         instance = replace(instance, defined=True, leaving=leaves)
     elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
-        pass  # what arrives is defined when it has arrived
+        # What arrives is defined when it has arrived, unless a definition was left over here.
+        left_over = known.phase is not Phase.ARRIVING and reading.persistent is True
+        instance = replace(instance, defined=True) if left_over else instance
     elif reading.persistent is not None:
         instance = replace(instance, defined=reading.persistent)
     elif known.unwatched and known.defined is False:
