@@ -395,3 +395,16 @@ def test_one_that_runs_on_is_reported_at_once_when_it_ends() -> None:
     play = paused_by_hand()
     play.event(Lifecycle.RESUMED)
     assert play.event(Lifecycle.STOPPED, Stopped.FAILED) == [REPORT]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_nor_is_it_accused_where_its_definition_is_removed_before_its_log_has_told(listed: bool) -> None:
+    """Which comes with the end of a migration, and outdates the answer."""
+    play = paused_by_hand()
+    assert play.event(Lifecycle.STOPPED, Stopped.FAILED) == ["ask"]
+    asked, ended = play.number, replace(off(ShutoffReason.CRASHED), departure=Departure.BEGUN)
+    assert play.event(Lifecycle.UNDEFINED) == ["ask"], "the answer to the first question is none any more"
+    play.see(Asked(INSTANCE, ended if listed else None, asked, None if listed else ended))
+    play.see(Asked(INSTANCE, None, play.number, ended))
+    assert play.census() == [] and play.census() == [] and play.alarm
+    assert play.census() == []

@@ -159,6 +159,9 @@ class Decider:
             # Of one that was up, and may not be the one that is known to be, the answer alone tells.
             unsure = known.phase is Phase.UP and known.unwatched
             instance = instance if unsure else instance.told(Sign.PROCESS)
+        elif told is not None and told.fact is Fact.UNDEFINED and leaving.hides_its_end(known):
+            # Such an event outdates the answer that is waited for since it has ended.
+            decision = Decision((Ask(instance.identity),)) if known.ending.has_ended else NOTHING
         if isinstance(seen, LifecycleChanged) and seen.event in (Lifecycle.DEFINED, Lifecycle.UNDEFINED):
             # One that was off with a definition, which waits to be judged, does not vanish by dying.
             was_off = first_look.is_off(state, known)
