@@ -408,3 +408,13 @@ def test_nor_is_it_accused_where_its_definition_is_removed_before_its_log_has_to
     play.see(Asked(INSTANCE, None, play.number, ended))
     assert play.census() == [] and play.census() == [] and play.alarm
     assert play.census() == []
+
+
+@pytest.mark.parametrize("halt", [Suspended.IOERROR, Suspended.WATCHDOG, Suspended.API_ERROR])
+def test_nor_is_one_that_a_failure_has_paused_which_can_be_migrated_as_well(halt: Suspended) -> None:
+    play = Play()
+    play.census(running(persistent=True))
+    play.event(Lifecycle.SUSPENDED, halt)
+    assert "ask" in play.event(Lifecycle.STOPPED, Stopped.FAILED)
+    assert REPORT not in play.asked(replace(off(ShutoffReason.CRASHED), departure=Departure.BEGUN))
+    assert play.alarm

@@ -12,7 +12,6 @@ from masakarimonitors.instancemonitor.core.observation import (
     LifecycleChanged,
     Reading,
 )
-from masakarimonitors.instancemonitor.core.sight.halt import Halt
 from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import Instance
 from masakarimonitors.libvirt.domain_state import Lifecycle, Suspended
@@ -63,11 +62,11 @@ def hides_its_end(known: Instance) -> bool:
     """Whether "its QEMU ended" is not enough to tell what became of its guest: its log, or how it stands, may be.
 
     Where events may have been missed of it, what has ended may be a start, or a migration back to here, that failed.
-    And libvirt says nothing of the migration of one that somebody has paused until that is over; of one without a
-    definition it could not be asked any more.
+    And libvirt says nothing of the migration of one that stands still already, since somebody or a failure has paused
+    it, until that is over; of one without a definition it could not be asked any more.
     """
-    if known.phase is Phase.UP and known.halt is Halt.PAUSED and known.defined is True:
-        return True
+    if known.phase is Phase.UP and known.stands_still and known.defined is True:
+        return known.leaving is not Leaving.YES  # else events have told
     return known.phase in (Phase.UP, Phase.ARRIVING) and (known.unwatched or known.leaving is Leaving.MAYBE)
 
 
@@ -91,7 +90,7 @@ def still(traces: Reading, known: Instance, *, looked: float) -> Leaving:
     if known.leaving is Leaving.MAYBE:
         stayed = traces.departure is Departure.NONE and 0 < traces.started <= known.since
         return Leaving.NO if stayed else Leaving.MAYBE
-    if known.leaving is Leaving.NO and known.phase is Phase.UP and known.halt is Halt.PAUSED:
+    if known.leaving is Leaving.NO and known.phase is Phase.UP and known.stands_still:
         # libvirt shows no migration of it: one that its log tells of may have been aborted long ago, or be over.
         return Leaving.MAYBE if traces.departure is Departure.BEGUN else Leaving.NO
     if known.leaving is Leaving.NO and known.phase is Phase.UP and known.unwatched:
