@@ -12,6 +12,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Asked,
     Census,
     Identity,
+    IoFailed,
     LibvirtAway,
     LibvirtBack,
     Power,
@@ -175,3 +176,32 @@ def test_where_the_number_alone_is_known_a_death_that_nobody_heard_may_be_anothe
     assert play.see(Census(AGAIN, (dead,), play.number, "host")) == []
     assert play.alarm is (first is NUMBER)
     assert any("lead to the same libvirt" in verdict.why for verdict in play.verdicts)
+
+
+@pytest.mark.parametrize("later", [LATER, replace(LATER, run=8)])
+@pytest.mark.parametrize("unheard", ["monitor", "libvirt"])
+@pytest.mark.parametrize("what", ["disk", Lifecycle.DEFINED, Lifecycle.UNDEFINED])
+@pytest.mark.parametrize("read", [True, False])
+def test_an_event_that_tells_of_no_life_does_not_hide_that_a_later_one_has_begun(
+    read: bool, what: Lifecycle | str, unheard: str, later: Identity
+) -> None:
+    """It may be heard before the first look that shows it."""
+    play = crashed(unheard=unheard)
+    if isinstance(what, Lifecycle):
+        play.event(what, 0, later)
+    else:
+        play.number += 1
+        play.see(IoFailed(later, play.number, 1, "virtio-disk0"))
+    if read:
+        assert REPORT in play.census(Reading(instance=later, power=Power.PANICKED))
+    else:
+        assert REPORT in play.event(Lifecycle.CRASHED, Crashed.PANICKED, later)
+    assert REPORT not in play.census(Reading(instance=later, power=Power.PANICKED)), "once"
+
+
+def test_nor_does_a_look_at_its_start_of_which_nobody_heard_how_that_went_on() -> None:
+    play = crashed()
+    later = replace(INSTANCE, run=8)
+    assert play.census(Reading(instance=later, power=Power.STARTING)) == []
+    away(play, "libvirt")
+    assert REPORT in play.census(Reading(instance=replace(LATER, run=8), power=Power.PANICKED))

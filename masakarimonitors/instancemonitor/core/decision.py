@@ -146,7 +146,7 @@ class Decider:
         told = fact = facts.of_event(seen)
         instance = replace(
             known,
-            identity=marks.identified(known, named),
+            identity=marks.identified_by(told, known, named),
             number=order.heard(state, known, seen),
             missed=0,
             leaving=leaving.heard(seen, known),

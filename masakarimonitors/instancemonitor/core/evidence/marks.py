@@ -38,6 +38,18 @@ def identified(known: Instance, identity: Identity) -> Identity:
     return identity if identity.born or identity.run != last.run else replace(identity, born=last.born)
 
 
+def identified_by(told: Seen | None, known: Instance, identity: Identity) -> Identity:
+    """The same, by an event that proves `told`.
+
+    What tells nothing of its life, as of a disk or a definition, does not make a later life the one whose guest had
+    crashed: that it began is still to be seen, or its own crash would be taken for the one that is reported.
+    """
+    kept = known.phase in (Phase.PANICKED, Phase.VANISHED) and (told is None or told.fact is Fact.UNDEFINED)
+    if kept and known.likeness(identity) is Likeness.ANOTHER:
+        return known.identity
+    return identified(known, identity)
+
+
 def named(known: Instance, identity: Identity) -> Identity:
     """Of which life an event tells: within one libvirtd, of which nothing was missed, its number alone says that."""
     same = not known.unwatched and 0 < known.identity.run == identity.run
@@ -53,9 +65,12 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
     if reading.power is Power.UNKNOWN:
         return replace(known, missed=0).asked(Step.LISTED).looked(Look.SILENT, looked)
     look = Look.HIDES if facts.hides_its_last_life(reading, known) else Look.TELLS
+    identity = identified(known, reading.instance)
+    if reading.power is Power.STARTING:  # which may fail
+        identity = identified_by(None, known, reading.instance)
     instance = replace(
         known,
-        identity=identified(known, reading.instance),
+        identity=identity,
         number=max(0, known.number),
         missed=0,
         held=0.0,
