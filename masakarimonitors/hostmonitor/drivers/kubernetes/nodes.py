@@ -96,6 +96,8 @@ class Nodes:
         self._listed_at = clock.now()
         self._works: dict[str, Work] = {}
         self._endpoints: dict[str, Sequence[Endpoint]] = {}
+        # Of each that has endpoints: the identity of its kernel's life, empty where its kubelet has told none.
+        self._boots: dict[str, str] = {}
         # Who was lost when it was seen last: a Node that is deleted then takes no address of its host away.
         self._lost: set[str] = set()
         self._own: NodeSeen | None = None
@@ -112,12 +114,14 @@ class Nodes:
     def endpoints(self, host: str) -> Sequence[Endpoint]:
         """Where the host's kernel would answer: each InternalIP of its Node with the kubelet's port, and ssh.
 
-        Of one whose Node was deleted, without what is another's by now: whoever answers there is that one.
+        Of one whose Node was deleted, without what is another's by now: whoever answers there is that one. A Node of
+        another name is another host only if it has booted by itself: else that host lives, under a new name.
         """
-        known = self._endpoints.get(host, ())
-        if not known or host in self._nodes:
+        known, boot = self._endpoints.get(host, ()), self._boots.get(host, "")
+        if not known or not boot or host in self._nodes:
             return known
-        given_away = {address for node in self._nodes.values() for address in node.addresses}
+        others = (node for node in self._nodes.values() if node.boot_id and node.boot_id != boot)
+        given_away = {address for node in others for address in node.addresses}
         return tuple(one for one in known if one.address not in given_away)
 
     async def run(self, emit: Emit) -> None:
@@ -159,6 +163,7 @@ class Nodes:
             )
         kept = self._lost | found.keys()
         self._endpoints = {name: where for name, where in self._endpoints.items() if name in kept}
+        self._boots = {name: boot for name, boot in self._boots.items() if name in kept}
         self._nodes, self._listed_at = found, asked
         self._hear_heartbeats(asked)
         return version
@@ -174,6 +179,7 @@ class Nodes:
             raise ApiFault(f"the API server sent {fault}") from fault
         seen = follow(self._nodes.get(seen.name), seen)
         (self._lost.add if seen.lost else self._lost.discard)(seen.name)
+        self._boots[seen.name] = seen.boot_id
         ports = [(seen.kubelet_port, "kubelet")] if seen.kubelet_port else []
         self._endpoints[seen.name] = tuple(
             Endpoint(address, port, what)

@@ -203,7 +203,7 @@ async def test_a_remediation_that_cordons_what_is_lost_is_no_planned_work(tmp_pa
 
 async def test_where_a_living_host_would_answer(tmp_path: Path) -> None:
     gone = json.loads((DATA / "k8s_watch_expired_410.txt").read_text().splitlines()[0])
-    listed = [node("n1", "True", address="192.0.2.1"), node("n2", "True")]
+    listed = [node("n1", "True", address="192.0.2.1", boot_id="b1"), node("n2", "True")]
     async with Replay(listed).serve() as server:
         looking = source(tmp_path, server)
         async with listening(looking) as heard:
@@ -212,8 +212,9 @@ async def test_where_a_living_host_would_answer(tmp_path: Path) -> None:
             assert looking.endpoints("n1") == (kubelet, ssh)
             assert looking.endpoints("n2") == () == looking.endpoints("elsewhere")
             await server.watching.wait()
-            server.push({"type": "MODIFIED", "object": node("n1", "Unknown", address="192.0.2.1")})
-            server.push({"type": "DELETED", "object": node("n1", "Unknown", address="192.0.2.1")})
+            lost = node("n1", "Unknown", address="192.0.2.1", boot_id="b1")
+            server.push({"type": "MODIFIED", "object": lost})
+            server.push({"type": "DELETED", "object": lost})
             await heard.until(Sample, says("n1", Membership.LEFT))
             assert looking.endpoints("n1") == (kubelet, ssh)
             # Nor is it forgotten when all are listed without it, once and again: a host may be asked for days.
@@ -223,8 +224,14 @@ async def test_where_a_living_host_would_answer(tmp_path: Path) -> None:
             server.push(gone)
             await eventually(lambda: server.watches == 3, "and once more")
             assert looking.endpoints("n1") == (kubelet, ssh)
+            # Its kubelet calls itself by another name: it has not booted since, so it lives.
+            renamed = node("n1.rack", "True", address="192.0.2.1", boot_id="b1")
+            server.push({"type": "ADDED", "object": renamed})
+            await heard.until(Sample, says("n1.rack", Membership.UP))
+            assert looking.endpoints("n1") == (kubelet, ssh), "who answers there is that host"
+            server.push({"type": "DELETED", "object": renamed})
             # Another host is given its address: who answers there is that one.
-            server.push({"type": "ADDED", "object": node("n3", "True", address="192.0.2.1")})
+            server.push({"type": "ADDED", "object": node("n3", "True", address="192.0.2.1", boot_id="b3")})
             await heard.until(Sample, says("n3", Membership.UP))
             assert looking.endpoints("n1") == () and looking.endpoints("n3") == (kubelet, ssh)
 
