@@ -199,6 +199,15 @@ async def find_host(api: Reader, hostname: str) -> SegmentHost:
     raise LookupFailed(f"{hostname} is in none of masakari's failover segments")
 
 
+async def awaits(api: Reader, hostname: str, kind: str) -> bool:
+    """Whether masakari has something of that type about that host that its engine has not begun with.
+
+    Raises LookupFailed.
+    """
+    host = await find_host(api, hostname)
+    return bool(await newest_of(api, host.uuid, kind, status="new"))
+
+
 async def see_host(
     api: Reader, hostname: str, clock: Clock, since: datetime.datetime | None = None
 ) -> HostSeen:

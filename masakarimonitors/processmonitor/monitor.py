@@ -15,7 +15,7 @@ from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant, Notify, Withdraw, Woken
-from masakarimonitors.core.notification import Settled
+from masakarimonitors.core.notification import ProcessNotification, Settled
 from masakarimonitors.core.rehearsal.written import Kinds, Words
 from masakarimonitors.monitor import MasakariReader, Monitor
 from masakarimonitors.processmonitor.core import commands
@@ -228,10 +228,17 @@ def _maintenance(
     api: MasakariReader, hostname: str, clock: Clock
 ) -> Callable[[], Awaitable[MaintenanceSeen]]:
     async def ask() -> MaintenanceSeen:
-        from masakarimonitors.masakari_lists import see_host
+        from masakarimonitors.masakari_api import LookupFailed
+        from masakarimonitors.masakari_lists import awaits, see_host
 
-        seen = await see_host(api, hostname, clock)
-        return MaintenanceSeen(seen.on_maintenance, clock.now())
+        # First what waits: its engine may begin with that meanwhile, and sets the flag as the first thing.
+        try:
+            waits: bool | None = await awaits(api, hostname, ProcessNotification.type)
+        except LookupFailed:
+            waits = None
+        flag = (await see_host(api, hostname, clock)).on_maintenance
+        # Where nobody knows what waits, a flag that is not there says nothing.
+        return MaintenanceSeen(flag or (None if waits is None else flag), clock.now(), bool(waits))
 
     return ask
 

@@ -580,10 +580,10 @@ def test_of_what_masakari_said_long_ago_it_is_not_known_whether_it_still_stands(
     assert len(notified(later.all_commands)) == 1
 
 
-def stays_up(play: Play, maintenance: bool) -> None:
+def stays_up(play: Play, maintenance: bool, *, waits: bool = False) -> None:
     for _ in range(10):
         if play.asked == [LookUpMaintenance()]:
-            play.tell(MaintenanceSeen(maintenance, play.now))
+            play.tell(MaintenanceSeen(maintenance, play.now, waits))
         elif play.process.told is not None:
             play.to_next_alarm()
 
@@ -624,7 +624,7 @@ def test_an_outage_after_another_boot_is_a_new_one() -> None:
     assert len(notified(later.fail_a_try())) == 1
 
 
-def stays_down(play: Play, maintenance: bool | None, seconds: float = 3600.0) -> Play:
+def stays_down(play: Play, maintenance: bool | None, seconds: float = 3600.0, *, waits: bool = False) -> Play:
     """All that is tried fails for so long, and masakari says this of the host whenever it is asked."""
     end = play.now.monotonic + seconds
     while play.now.monotonic < end:
@@ -634,7 +634,7 @@ def stays_down(play: Play, maintenance: bool | None, seconds: float = 3600.0) ->
             case [Run()]:
                 play.ends(1)
             case [LookUpMaintenance()]:
-                play.tell(MaintenanceSeen(maintenance, play.now))
+                play.tell(MaintenanceSeen(maintenance, play.now, waits))
             case _:
                 play.to_next_alarm()
     return play
@@ -668,6 +668,30 @@ def test_what_is_down_after_the_operator_has_put_the_host_back_is_a_new_outage()
 def test_what_masakari_still_holds_on_maintenance_is_the_same_outage() -> None:
     later = stays_down(two_weeks_later(delivered()), maintenance=True)
     assert not notified(later.all_commands)
+
+
+def test_what_masakari_s_engine_has_not_begun_with_is_the_same_outage_in_each_life() -> None:
+    """The engine is away: it sets no flag, and will once it is back."""
+    later = delivered()
+    for seconds in (600, 7200):
+        later = stays_down(two_weeks_later(later, seconds), maintenance=False, seconds=2 * 3600, waits=True)
+        assert not notified(later.all_commands)
+    stays_down(later, maintenance=True, seconds=600)
+    assert not notified(later.all_commands)
+    stays_down(later, maintenance=False)
+    assert len(notified(later.all_commands)) == 1, "it was put back, and is down"
+
+
+def test_the_alarm_that_it_was_told_stands_while_masakari_s_engine_has_not_begun_with_it() -> None:
+    play = delivered()
+    play.running()
+    play.survives()
+    assert play.process.told is not None
+    for _ in range(3):
+        stays_up(play, maintenance=False, waits=True)
+    assert play.process.told is not None
+    stays_up(play, maintenance=False)
+    assert play.process.told is None
 
 
 @pytest.mark.parametrize(("seconds", "reports"), [(60, 0), (14 * 86400, 1)])

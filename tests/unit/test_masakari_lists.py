@@ -12,6 +12,7 @@ from masakarimonitors.masakari_lists import (
     ReportFinder,
     Segment,
     Stored,
+    awaits,
     hosts_of,
     near,
     notifications,
@@ -263,6 +264,19 @@ async def test_a_host_is_seen_as_masakari_has_it(on_maintenance: bool) -> None:
     )
     for unproven in (told(50, host_status="UNKNOWN"), told(50, event="STARTED"), told(50, "ignored")):
         assert (await see_host(Cloud(True, unproven), "compute-1", FakeClock(), seconds(2))).failed_at is None
+
+
+async def test_what_masakari_s_engine_has_not_begun_with_is_known_of_a_host() -> None:
+    api = FakeLists({"az1": ["compute-1", "compute-2"]})
+    for number, status in enumerate(("running", "error", "finished", "failed", "ignored")):
+        api.file("compute-1", "PROCESS", {}, wire(number), status=status)
+    api.file("compute-1", "COMPUTE_HOST", {}, wire(6))
+    api.file("compute-2", "PROCESS", {}, wire(7))
+    assert not await awaits(api, "compute-1", "PROCESS")
+    api.file("compute-1", "PROCESS", {}, wire(8))
+    assert await awaits(api, "Compute-1", "PROCESS")
+    with pytest.raises(LookupFailed):
+        await awaits(api, "compute-3", "PROCESS")
 
 
 async def test_a_host_that_masakari_does_not_have_is_none_of_which_it_said_nothing() -> None:

@@ -215,6 +215,8 @@ def _maintenance(state: State, seen: MaintenanceSeen, policy: Policy) -> tuple[S
         for name, process in state.processes.items():
             if seen.on_maintenance:
                 processes[name], told = telling.on_maintenance(process, seen.at, policy)
+            elif seen.waits:
+                processes[name], told = telling.still_waits(process, seen.at), NOTHING
             else:
                 processes[name], told = telling.maintenance_ended(process, seen.at, policy)
             decision += told

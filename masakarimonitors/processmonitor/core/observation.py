@@ -145,10 +145,14 @@ class ReportEnded:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceSeen:
-    """Whether masakari holds this host on maintenance; None: it did not say, or does not know the host."""
+    """Whether masakari holds this host on maintenance; None: it did not say, or does not know the host.
+
+    `waits`: it has a report about a process of this host that its engine has not begun with; that sets the flag.
+    """
 
     on_maintenance: bool | None
     at: Instant
+    waits: bool = False
 
 
 Observation = (

@@ -43,7 +43,8 @@ class Report:
     how often it was refused or has expired; `again_at`: from which monotonic second on it may be offered again.
     `why`: masakari's last words. `earlier`: an earlier life of the monitor has made it, or it was of the outage before,
     and no more is known of it. `before_boot`: the host was started anew since. `stood_at`: when masakari, which has it,
-    last said that it holds this host on maintenance, so that it stands for what is down.
+    last said that it holds this host on maintenance, so that it stands for what is down; `waited_at`: when it last said
+    that its engine has yet to begin with what it was told.
     """
 
     fate: Fate
@@ -55,6 +56,7 @@ class Report:
     earlier: bool = False
     before_boot: bool = False
     stood_at: datetime.datetime | None = None
+    waited_at: datetime.datetime | None = None
 
     @property
     def may_be_anothers(self) -> bool:
@@ -75,7 +77,7 @@ class Report:
 
     def is_old(self, now: datetime.datetime) -> bool:
         """Whether it was made, and masakari last said that it stands, so long ago that one more is better than none."""
-        made = self.stood_at or self.reported_at or self.made_at
+        made = self.stood_at or self.waited_at or self.reported_at or self.made_at
         return made is not None and (now - made).total_seconds() > _OLD
 
     @property

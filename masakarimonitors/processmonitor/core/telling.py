@@ -166,6 +166,14 @@ def on_maintenance(process: WatchedProcess, at: Instant, policy: Policy) -> Outc
     )
 
 
+def still_waits(process: WatchedProcess, at: Instant) -> WatchedProcess:
+    """Masakari's engine has yet to begin with what it was told, so the flag that is not there has not ended."""
+    outage = process.outage
+    if outage is None or not outage.report.stands_until_maintenance_ends:
+        return process
+    return replace(process, outage=replace(outage, report=replace(outage.report, waited_at=at.wall)))
+
+
 def maintenance_ended(process: WatchedProcess, at: Instant, policy: Policy) -> Outcome:
     """The host is not on maintenance in masakari (any more): what was told has had its consequences, or none."""
     decision, before, outage = NOTHING, process.over, process.outage
