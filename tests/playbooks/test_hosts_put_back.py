@@ -177,6 +177,39 @@ def test_what_masakari_is_at_is_not_told_again_however_old_it_is() -> None:
     assert len(play.reports) == 2
 
 
+@pytest.mark.parametrize("silent", [True, False], ids=["no answer", "cannot be read"])
+def test_what_masakari_may_be_at_is_not_told_again_because_its_list_cannot_be_read(silent: bool) -> None:
+    """Its engine is away, the report waits there: once its list can be read, that is known."""
+    play = told()
+    kept = ledger(play)
+    play.listed = None
+    seen_down(stop(play).leads(kept).registry(IN_SERVICE)).wait(5)
+    for _ in range(8):
+        play.registry(IN_SERVICE)
+        if not silent:
+            play.found(None)
+        play.wait(60)
+    assert play.reports == [stopped("node05")] and len(play.asked_list) > 4
+    assert play.last("host:node05").alarm and "cannot be read" in play.last("host:node05").why
+    play.listed = True
+    play.wait(60).registry(IN_SERVICE)
+    assert play.reports == [stopped("node05")] and not play.last("host:node05").alarm
+    play.listed = None
+    read(play, 1800, IN_SERVICE)
+    assert len(play.reports) == 2, "the segments were read, the list never: a failure is not lost for it"
+
+
+def test_where_masakari_cannot_be_read_at_all_nothing_is_told_anew() -> None:
+    play = told()
+    kept = ledger(play)
+    play.listed = None
+    seen_down(stop(play).leads(kept).registry(IN_SERVICE)).wait(DAY)
+    assert play.reports == [stopped("node05")] and play.last("host:node05").alarm
+    play.listed = False
+    play.registry(IN_SERVICE).wait(60)
+    assert len(play.reports) == 2
+
+
 def test_all_ask_in_turns_before_they_tell_it_anew() -> None:
     play = told(policy(lookup=True, look_up_reports=True, stagger=2.0))
     stop(play).registry(IN_SERVICE)

@@ -43,7 +43,8 @@ class Inquiry:
     Power: `attempts` were made, `power` is open until monotonic second `power_until`, the next is due at
     `power_next`. Signs of life: `life` is open until `life_until`; `life_seen` is the last answer, and `untried_since`
     the monotonic second since which all answers were that nobody could try (None: the last was not). masakari's list:
-    `lookup` is open until `lookup_until`; `found` is the last answer.
+    `lookup` is open until `lookup_until`; `found` is the last answer; `unlisted_since` the monotonic second since which
+    a report that masakari has taken is looked for in vain, since its list cannot be read (None: it is not).
     """
 
     attempts: int = 0
@@ -57,6 +58,7 @@ class Inquiry:
     lookup: LookUpReports | None = None
     lookup_until: float = -math.inf
     found: ReportsFound | None = None
+    unlisted_since: float | None = None
 
     @property
     def answers(self) -> bool:
@@ -111,7 +113,10 @@ class Inquiry:
 
     def lookup_answered(self, found: ReportsFound) -> "Inquiry":
         """After masakari was asked; an answer to another question changes nothing."""
-        return replace(self, lookup=None, found=found) if found.in_reply_to == self.lookup else self
+        if found.in_reply_to != self.lookup:
+            return self
+        since = self.unlisted_since if found.found is None else None
+        return replace(self, lookup=None, found=found, unlisted_since=since)
 
     def life_known(self, now: Instant) -> LifeSeen | None:
         """The last answer, while it may be relied on; one that holds a report until it is time to try again."""

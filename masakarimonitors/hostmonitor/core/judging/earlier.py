@@ -7,13 +7,18 @@ that it works off, and only a person takes it off. So where masakari has the hos
 
 import datetime
 import math
+from dataclasses import replace
 from enum import Enum
 
+from masakarimonitors.hostmonitor.core.evidence.inquiry import LOOKUP_AGE
 from masakarimonitors.hostmonitor.core.judging.gates import SEGMENTS_AGE, Case, Hold, in_service
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.handover import WINDOW
 from masakarimonitors.hostmonitor.core.outages.outage import Report
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
+
+UNLISTED_FOR = 600.0
+"""Seconds for which a list that cannot be read, though the segments can, keeps it from being told anew."""
 
 
 class About(Enum):
@@ -70,3 +75,26 @@ def unread(case: Case) -> Hold:
         return Hold(reason=Reason.EARLIER, until=known)
     why = messages.EARLIER_UNREAD if case.policy.lookup else messages.EARLIER_NO_LOOKUP
     return Hold(reason=Reason.EARLIER, why=why, alarm=True, until=math.inf)
+
+
+def unlisted(case: Case) -> Hold | None:
+    """Whether its engine has yet to begin with that report, which masakari was asked just now, nobody has said.
+
+    The host would be in service all the same. It is asked again; a failure is not lost where the list cannot be read
+    while the segments can. Where neither can, nothing could be told either.
+    """
+    questions = case.outage.questions
+    found = questions.found
+    heard = questions.lookup is None and found is not None and found.found is not None
+    if heard or not case.policy.look_up_reports:
+        return None
+    since = case.monotonic if questions.unlisted_since is None else questions.unlisted_since
+    if case.cluster.segments.read_at >= since + UNLISTED_FOR:
+        return None
+    return Hold(
+        reason=Reason.EARLIER,
+        why=messages.EARLIER_UNLISTED,
+        alarm=True,
+        questions=replace(questions, lookup=None, found=None, unlisted_since=since),
+        until=case.monotonic + LOOKUP_AGE,
+    )

@@ -22,7 +22,7 @@ from masakarimonitors.hostmonitor.core.judging.asking import (
     upheld,
 )
 from masakarimonitors.hostmonitor.core.judging.court import Court
-from masakarimonitors.hostmonitor.core.judging.earlier import About, failure_of, unread, unread_at
+from masakarimonitors.hostmonitor.core.judging.earlier import About, failure_of, unlisted, unread, unread_at
 from masakarimonitors.hostmonitor.core.judging.gates import (
     BEFORE_PROOF,
     WHILE_IT_WAITS,
@@ -120,7 +120,10 @@ def _tell_anew(judgement: Judgement, case: Case, report: Report) -> Judgement:
     """It was put back and has failed again, unless masakari is at it still."""
     hold = not_twice(case, HostStatus.NORMAL)
     if hold is not None:
-        return _keep(_tell_reported(judgement, report), replace(hold, why=""))
+        told = case.outage.questions.unlisted_since is None
+        return _keep(_tell_reported(judgement, report) if told else judgement, replace(hold, why=""))
+    if (hold := unlisted(case)) is not None:
+        return _keep(judgement, hold)
     judgement = judgement.meets(Fact.PUT_BACK, "").say(Ruling.SUSPECTED, messages.PUT_BACK_SINCE)
     judgement = judgement.in_outage(failed=case.now, excused_since=None).sees(Seen.ANEW)
     return pursue(judgement, case.cluster, case.policy, case.now)

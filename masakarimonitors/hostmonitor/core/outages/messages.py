@@ -54,6 +54,10 @@ EARLIER_UNREAD = (
     "held: it is down, and masakari took a report of it before this monitor began to watch it. Whether it was put back "
     "since and has failed again is not known: masakari's segments cannot be read"
 )
+EARLIER_UNLISTED = (
+    "held: it is down, and masakari took a report of it before this monitor began to watch it. Whether its engine has "
+    "yet to begin with that is not known: masakari's notifications cannot be read"
+)
 EARLIER_NO_LOOKUP = (
     "held: it is down, and masakari took a report of it before this monitor began to watch it. Whether it was put back "
     "since and has failed again is not known: [host] segment_lookup is off"
