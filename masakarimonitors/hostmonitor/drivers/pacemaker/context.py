@@ -121,13 +121,8 @@ class DriverContext:
         self.findings, self.names, self.stonith = findings, names, stonith
         up = {host for host, finding in findings.items() if finding.condition is Condition.UP}
         self.lost = self.lost.union(findings) - up
-        # Whoever answers at an address that was given to another is that one.
-        taken = {one.server for one in (connections or {}).values()}
-        deleted = {
-            host: where
-            for host, where in self.connections.items()
-            if host in self.lost and where.server not in taken
-        }
+        # Also where another connection leads there by now: it may be the same host, under another name.
+        deleted = {host: where for host, where in self.connections.items() if host in self.lost}
         self.connections = {**deleted, **(connections or {})}
         suspects = {h for h, finding in findings.items() if finding.condition is Condition.SUSPECT}
         self.suspect_since = {h: min(self.suspect_since.get(h, now), missed.get(h, now)) for h in suspects}
