@@ -151,7 +151,7 @@ class _World:
                 took, seen = self._nearest(self.maintenance, now, what)
                 yield (
                     took,
-                    lambda at: MaintenanceSeen(seen.on_maintenance if seen is not None else None, at),
+                    lambda at: MaintenanceSeen(None, at) if seen is None else replace(seen, at=at),
                 )
             case Notify(ProcessNotification() as told) if told.event is HostEvent.STOPPED:
                 took, before = self._nearest(self.ended.get(told.subject), now, "what became of a report")

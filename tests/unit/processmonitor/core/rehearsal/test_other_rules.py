@@ -9,6 +9,7 @@ import pytest
 from masakarimonitors.core.decision import Command, Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.core.rehearsal.other_rules import Judged
+from masakarimonitors.processmonitor.core.decision import restore
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     Look,
@@ -19,7 +20,8 @@ from masakarimonitors.processmonitor.core.observation import (
     Sighting,
 )
 from masakarimonitors.processmonitor.core.rehearsal.other_rules import judge
-from masakarimonitors.processmonitor.core.stages import Policy
+from masakarimonitors.processmonitor.core.reports import Fate, Report, remembered
+from masakarimonitors.processmonitor.core.stages import Policy, subject_of
 from masakarimonitors.processmonitor.monitor import kinds
 from tests.fixtures.process_play import FULL, Play
 from tests.fixtures.tape import Tape
@@ -133,3 +135,27 @@ def test_of_whom_nothing_recorded_tells_is_said_by_name(tape: Tape) -> None:
     assert [(one.subject, one.why) for one in judged.doubts][:1] == [
         (f"process:{play.name}", "no command of it was run then")
     ]
+
+
+def test_what_masakari_s_engine_had_not_begun_with_is_told_no_second_time_there(tape: Tape) -> None:
+    """It was told before the recording begins; the flag that is not there has not ended."""
+    play = Play(retries=0)
+    play.name = FULL.process_name
+    made = Report(fate=Fate.DELIVERED, made_at=play.now.wall, reported_at=play.now.wall)
+    play.wait(7200.0)
+    play.begin(restore({subject_of(play.name): remembered(made, play.policy.boot)}))
+    tape.listen(play, play.policy)
+    play.list_is(FULL)
+    play.gone()
+    play.tell(MaintenanceSeen(False, play.now, waits=True))
+    while play.seconds < 3 * 3600.0:
+        match play.asked:
+            case [Look()]:
+                play.answer(Presence.GONE)
+            case [Run()]:
+                play.ends(1)
+            case [LookUpMaintenance()]:
+                play.tell(MaintenanceSeen(False, play.now, waits=True))
+            case _:
+                play.to_next_alarm()
+    assert stopped(by(tape, play.policy)) == []
