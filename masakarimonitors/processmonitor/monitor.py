@@ -237,8 +237,7 @@ def _maintenance(
         except LookupFailed:
             waits = None
         flag = (await see_host(api, hostname, clock)).on_maintenance
-        # Where nobody knows what waits, a flag that is not there says nothing.
-        return MaintenanceSeen(flag or (None if waits is None else flag), clock.now(), bool(waits))
+        return MaintenanceSeen(flag, clock.now(), waits)
 
     return ask
 

@@ -580,7 +580,7 @@ def test_of_what_masakari_said_long_ago_it_is_not_known_whether_it_still_stands(
     assert len(notified(later.all_commands)) == 1
 
 
-def stays_up(play: Play, maintenance: bool, *, waits: bool = False) -> None:
+def stays_up(play: Play, maintenance: bool, *, waits: bool | None = False) -> None:
     for _ in range(10):
         if play.asked == [LookUpMaintenance()]:
             play.tell(MaintenanceSeen(maintenance, play.now, waits))
@@ -624,7 +624,9 @@ def test_an_outage_after_another_boot_is_a_new_one() -> None:
     assert len(notified(later.fail_a_try())) == 1
 
 
-def stays_down(play: Play, maintenance: bool | None, seconds: float = 3600.0, *, waits: bool = False) -> Play:
+def stays_down(
+    play: Play, maintenance: bool | None, seconds: float = 3600.0, *, waits: bool | None = False
+) -> Play:
     """All that is tried fails for so long, and masakari says this of the host whenever it is asked."""
     end = play.now.monotonic + seconds
     while play.now.monotonic < end:
@@ -691,6 +693,28 @@ def test_the_alarm_that_it_was_told_stands_while_masakari_s_engine_has_not_begun
         stays_up(play, maintenance=False, waits=True)
     assert play.process.told is not None
     stays_up(play, maintenance=False)
+    assert play.process.told is None
+
+
+def test_a_failure_is_not_lost_where_masakari_shows_the_host_and_never_its_reports() -> None:
+    """The user of [api] may lack the right to read them. Nor is it told anew for one answer that fails."""
+    play = stays_down(delivered(), maintenance=True, seconds=1200, waits=None)
+    stays_down(play, maintenance=False, seconds=300, waits=None)
+    stays_down(play, maintenance=False, seconds=3600, waits=True)
+    stays_down(play, maintenance=False, seconds=300, waits=None)
+    assert len(notified(play.all_commands)) == 1
+    stays_down(play, maintenance=False, seconds=3600, waits=None)
+    assert len(notified(play.all_commands)) == 2, "it was put back, and is down"
+
+
+def test_nor_does_the_alarm_stand_for_ever_there() -> None:
+    play = delivered()
+    play.running()
+    play.survives()
+    stays_up(play, maintenance=False, waits=None)
+    assert play.process.told is not None
+    for _ in range(3):
+        stays_up(play, maintenance=False, waits=None)
     assert play.process.told is None
 
 

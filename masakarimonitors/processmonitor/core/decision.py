@@ -43,6 +43,8 @@ MAINTENANCE = "masakari's maintenance"
 """The key of the wake-up at which masakari is asked whether it holds this host on maintenance."""
 
 _ASK_EVERY = 60.0
+# Seconds for which reports that cannot be read, though the flag can, keep an outage from being told anew.
+_UNLISTED_FOR = 600.0
 # After so long without an answer it is lost, and asked for again.
 _ANSWERED_WITHIN = 300.0
 
@@ -54,7 +56,7 @@ class State:
     `remembered`: what an earlier life of the monitor kept of subjects that were not met in the list yet; `seen`: the
     entries that it saw running, until the list is read. `list_fault`: why the list on disk is not the one in use; empty
     when it is. `list_read`: it was read at least once. `asking`: masakari is to be asked whether it holds this host on
-    maintenance.
+    maintenance; `unlisted_since`: the monotonic second since which it says no, and does not list its reports.
     """
 
     processes: Mapping[str, WatchedProcess] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class State:
     list_read: bool = False
     lives: int = 0
     asking: bool = False
+    unlisted_since: float | None = None
 
 
 def restore(memory: Mapping[str, Mapping[str, JSON]]) -> State:
@@ -109,7 +112,7 @@ class Decider:
                 if _must_ask(state.processes.values()):
                     again = WakeAt(MAINTENANCE, now.monotonic + _ANSWERED_WITHIN)
                     return state, Decision((LookUpMaintenance(), again))
-                return replace(state, asking=False), NOTHING
+                return replace(state, asking=False, unlisted_since=None), NOTHING
             case ReportEnded(subject=subject) | Woken(key=subject):
                 name = subject.removeprefix(subject_of(""))
             case Sighting(process_name=name) | CommandEnded(process_name=name):
@@ -211,7 +214,8 @@ def _new(
 
 def _maintenance(state: State, seen: MaintenanceSeen, policy: Policy) -> tuple[State, Decision]:
     decision, processes = NOTHING, dict(state.processes)
-    if seen.on_maintenance is not None:
+    state, known = _believed(state, seen)
+    if known:
         for name, process in state.processes.items():
             if seen.on_maintenance:
                 processes[name], told = telling.on_maintenance(process, seen.at, policy)
@@ -223,7 +227,19 @@ def _maintenance(state: State, seen: MaintenanceSeen, policy: Policy) -> tuple[S
     state = replace(state, processes=processes)
     if _must_ask(processes.values()):
         return state, decision + Decision((WakeAt(MAINTENANCE, seen.at.monotonic + _ASK_EVERY),))
-    return replace(state, asking=False), decision + Decision((WakeAt(MAINTENANCE, None),))
+    state = replace(state, asking=False, unlisted_since=None)
+    return state, decision + Decision((WakeAt(MAINTENANCE, None),))
+
+
+def _believed(state: State, seen: MaintenanceSeen) -> tuple[State, bool]:
+    """Whether the flag says something. One that is not there does not where nobody knows whether a report waits, and
+    after a while all the same: the user of [api] may never be allowed to read reports, and no failure is lost for that.
+    """
+    if seen.on_maintenance is not False or seen.waits is not None:
+        return replace(state, unlisted_since=None), seen.on_maintenance is not None
+    at = seen.at.monotonic
+    since = at if state.unlisted_since is None else state.unlisted_since
+    return replace(state, unlisted_since=since), at - since >= _UNLISTED_FOR
 
 
 def _must_ask(processes: Iterable[WatchedProcess]) -> bool:

@@ -147,12 +147,13 @@ class ReportEnded:
 class MaintenanceSeen:
     """Whether masakari holds this host on maintenance; None: it did not say, or does not know the host.
 
-    `waits`: it has a report about a process of this host that its engine has not begun with; that sets the flag.
+    `waits`: it has a report about a process of this host that its engine has not begun with; that sets the flag. None:
+    it does not list its reports.
     """
 
     on_maintenance: bool | None
     at: Instant
-    waits: bool = False
+    waits: bool | None = False
 
 
 Observation = (

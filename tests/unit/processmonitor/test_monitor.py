@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from oslo_config import cfg
@@ -13,6 +14,7 @@ from masakarimonitors import conf
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.processmonitor.core.decision import State, restore
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
@@ -20,18 +22,22 @@ from masakarimonitors.processmonitor.core.observation import (
     CommandsRun,
     Entry,
     ListBroken,
+    LookUpMaintenance,
+    MaintenanceSeen,
     Observation,
     Presence,
     Run,
     Step,
 )
 from masakarimonitors.processmonitor.core.stages import Kind, Policy
+from masakarimonitors.processmonitor.effects import Effects
 from masakarimonitors.processmonitor.monitor import build, cannot_work, check_list, describe, down_since, view
 from masakarimonitors.status import health
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock
+from tests.fixtures.fake_lists import FakeLists
 from tests.fixtures.process_play import NOVA, Play
 
 LIST = "- process_name: /usr/bin/nova-compute\n- process_name: odd name\n"
@@ -284,3 +290,33 @@ def test_the_keys_are_all_the_commands_that_an_entry_can_have() -> None:
     assert {key.value for key in CommandKey} == {
         field.name for field in dataclasses.fields(Entry) if field.name.endswith("_command")
     }
+
+
+class Unlisted(FakeLists):
+    """Whoever asks has no right to read notifications."""
+
+    async def get(self, path: str) -> Any:
+        if path.startswith("/notifications"):
+            raise LookupFailed(f"GET {path}: 403")
+        return await super().get(path)
+
+
+@pytest.mark.parametrize("flag", [False, True])
+@pytest.mark.parametrize("waits", [False, True, None])
+async def test_masakari_is_asked_for_the_flag_of_this_host_and_for_what_waits(
+    tmp_path: Path, waits: bool | None, flag: bool
+) -> None:
+    api = (Unlisted if waits is None else FakeLists)({"az1": ["here", "there"]})
+    api.on_maintenance = {"here" if flag else "there"}
+    for host, status in (("here", "new" if waits else "finished"), ("there", "new")):
+        api.file(host, "PROCESS", {}, "2026-01-01T12:00:00", status=status)
+    clock = FakeClock()
+    read = options(tmp_path)
+    read.set_override("hostname", "here")
+    effects = build(read, {}, clock, api).effects
+    assert isinstance(effects, Effects)
+    seen = await effects.perform(LookUpMaintenance())
+    assert seen == MaintenanceSeen(flag, clock.now(), waits)
+    api.segments = {}
+    seen = await effects.perform(LookUpMaintenance())
+    assert isinstance(seen, MaintenanceSeen) and seen.on_maintenance is None
