@@ -51,6 +51,9 @@ def _ended(prog: str, run: Callable[[], Exit]) -> Exit:
         except BaseExceptionGroup as faults:
             raise _first(faults) from faults
     except SystemExit as asked:  # --help, --version and wrong arguments, by argparse and oslo.config
+        if isinstance(asked.code, str):  # the interpreter says that itself, where it is left to it
+            with contextlib.suppress(OSError):
+                terminal.say(asked.code, lines=True, to=sys.stderr)
         return Exit(asked.code) if isinstance(asked.code, int) else Exit.AMISS if asked.code else Exit.FINE
     except (ConfigFault, NotBuilt) as fault:
         with contextlib.suppress(OSError):  # nobody can read it any more

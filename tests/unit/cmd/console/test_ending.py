@@ -39,6 +39,7 @@ def fails(fault: BaseException) -> Callable[[], Exit]:
         (ExceptionGroup("one", [BrokenPipeError()]), 141, ""),
         (SystemExit(2), 2, ""),
         (SystemExit(), 0, ""),
+        (SystemExit("a library gives up"), 1, "a library gives up\n"),
     ],
 )
 def test_what_goes_wrong_is_an_exit_code_and_words(
