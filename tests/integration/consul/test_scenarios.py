@@ -26,9 +26,15 @@ def test_r8_r9_a_host_that_loses_its_power_is_reported_once_by_one_of_three(watc
 
 
 def test_a_host_whose_agents_have_all_crashed_still_answers(watch: Watch) -> None:
-    """Critical on every network, as a dead host is; but its kernel refuses connections, and its instances run."""
-    watch.cluster.kill(5, MANAGE, TENANT, STORAGE)
+    """Critical on every network, as a dead host is; but its kernel refuses connections, and its instances run.
+
+    The storage network is last: one that is lost while another network shows the host alive is a failure of its own.
+    """
+    watch.cluster.kill(5, MANAGE, TENANT)
     others = watch.others(5)
+    both = "host:node05 suspected: it is down on manage and tenant, "
+    until(lambda: all(monitor.said(both) for monitor in others), "all see that it has lost both")
+    watch.cluster.kill(5, STORAGE)
     held = "host:node05 held: .*it still answers: Consul agent on .* refuses"
     until(lambda: any(monitor.said(held) for monitor in others), "the reporter finds a sign of life")
     assert watch.api.heard(apart_from="node05") == []
