@@ -254,6 +254,9 @@ class Decider:
     def _miss(self, state: State, instance: Instance, now: Instant) -> Outcome:
         known, instance = instance, replace(instance, missed=instance.missed + 1).heard(Heard.NOT_LISTED)
         instance = instance.looked(Look.NOT_LISTED, known.read_before)
+        if known.phase in DEAD and instance.missed == MISSES and not known.held:
+            # For how long nobody lists it counts from here, whenever it died.
+            instance = replace(instance, held=now.wall.timestamp(), noted_at=now.monotonic)
         seen, decision = None, NOTHING
         # One that was defined here leaves no other trace of its death than the log that was asked for.
         waits = instance.question is Question.OPEN and instance.defined is not False
@@ -261,7 +264,7 @@ class Decider:
             seen = facts.of_absence(instance, now=now, expiry=self.policy.expiry)
         elif (
             not known.missed
-            and (known.phase is Phase.UP or (known.phase is Phase.PANICKED and known.defined is False))
+            and known.phase in (Phase.UP, Phase.PANICKED)
             and (not known.ending.has_ended or known.number < 0)
             and (known.unwatched or known.defined is False)
         ):
@@ -271,7 +274,8 @@ class Decider:
         if seen is None or (
             first_look.must_wait(state, instance.identity.uri) and first_look.accuses(instance.phase, (seen,))
         ):
-            return state.put(instance), decision
+            state, more = keep(state, instance, self.policy.boot_id, now)
+            return state, decision + more
         return self._apply(state, instance, seen, now)
 
     def _ask_about(self, state: State, seen: ProcessEnded, now: Instant) -> Outcome:

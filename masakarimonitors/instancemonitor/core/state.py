@@ -80,9 +80,9 @@ class Instance:
     1970; 0: not known). `number`: of the last event of its life (0: none; -1: it is only remembered). `reported`: when
     its last death was first reported; `fate`: what became of the last report of it, made at `made` (0: at `reported`),
     `not_taken`: how it ended, if masakari has not taken it, and `dropped`: in which words it was taken back. `life`:
-    when by its log the life began that was last read of it since (0: none was); `held`: when it had vanished and
-    nothing told why (0: its libvirt lists it); `noted_at`: the monotonic second of the last of `reported`, `made` and
-    `held` (None: of an earlier run).
+    when by its log the life began that was last read of it since (0: none was); `held`: when it had vanished,
+    dead or for no reason that was told (0: its libvirt lists it); `noted_at`: the monotonic second of the last of
+    `reported`, `made` and `held` (None: of an earlier run).
     `defined`: whether libvirt keeps a definition of it (None: not told). `leaving`: whether it was held for the end of
     a live migration from here when last heard of. `ending`: what tells of its end, where its libvirt does not.
     `hearing`: whether events of it may have been missed since it was last seen, `unheard`: since when (seconds since
@@ -387,7 +387,7 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
             value["made"] = instance.made
     if instance.since and instance.phase in (Phase.UP, Phase.ARRIVING, Phase.UNSURE):
         value["since"] = instance.since
-    if instance.held and instance.phase in (Phase.UNSURE, Phase.VANISHED):
+    if instance.held and (instance.phase is Phase.UNSURE or instance.phase in DEAD):
         value["held"] = instance.held
     if identity.run:
         value["run"] = identity.run

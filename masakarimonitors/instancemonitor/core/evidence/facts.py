@@ -152,6 +152,8 @@ def of_absence(known: Instance, *, now: Instant, expiry: float) -> Seen | None:
         if _ago(known, known.held, now) >= _KEEP_TRANSIENT:
             return _UNTOLD_FOR_A_DAY
         return _DIED_ASIDE if _vanished_by_dying(known) else None
+    if crashed and not known.before_reboot and _may_have_died_aside(known):
+        return _of_crashed(known, now, expiry)
     if known.defined is not False:
         return left
     # Its definition had been removed while it ran, so that its death, too, makes it vanish.
@@ -171,6 +173,17 @@ def of_absence(known: Instance, *, now: Instant, expiry: float) -> Seen | None:
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
         return Seen(Fact.UNSURE, why, "not defined")
     return left
+
+
+def _may_have_died_aside(known: Instance) -> bool:
+    """Whether a kept crashed guest, which had a definition when it was last heard of, may have vanished by its end.
+
+    A live snapshot may have taken its definition away unheard: where its log tells of an end by itself, or nothing,
+    that it was removed on purpose cannot be told.
+    """
+    return known.phase is Phase.VANISHED or (
+        known.unwatched and (known.ending.is_crash or known.ending.is_mute)
+    )
 
 
 def _of_crashed(known: Instance, now: Instant, expiry: float) -> Seen | None:

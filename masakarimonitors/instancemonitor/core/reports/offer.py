@@ -12,6 +12,7 @@ is offered again when the instance is seen to be dead.
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import Leave, Notification, VmNotification
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.sight.ending import Question
 from masakarimonitors.instancemonitor.core.state import Instance, State
 
 HELD_PATIENCE = 60.0
@@ -48,5 +49,7 @@ def _is_out_of_sight(state: State, instance: Instance) -> bool:
         return True  # what its libvirt does not list any more will never be read
     if instance.unwatched and uri not in state.settled:
         return True  # its libvirt is back, and was not looked at since
+    if instance.question is Question.OPEN:
+        return True  # whether it ended by itself or somebody ended it, its log is just asked
     # Without a definition it vanishes by dying; else the next census tells whether somebody has taken it away.
     return instance.missed == 1 and instance.defined is not False

@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from masakarimonitors.core.decision import Notify, Withdraw, Woken
+from masakarimonitors.core.decision import Notify, Ruling, Withdraw, Woken
 from masakarimonitors.core.notification import Leave, Notification, ReportStatus, VmNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed, Word
 from masakarimonitors.instancemonitor.core.observation import (
@@ -70,7 +70,8 @@ class Life:
     blurred: bool = False
     """It was read without a word of its definition, which had been removed, and may have been made anew unheard."""
     let_go: bool = False
-    """Its definition was removed after its end, with which nobody has to be told of it, also if it is made anew."""
+    """Its definition was removed after its end, or it was not listed for a week, and a person was told of that: nobody
+    else has to be told of it, also if it is made anew."""
     alarmed: bool = False
     eyed: bool = False
     cut: bool = False
@@ -173,6 +174,9 @@ class World(RuleBasedStateMachine):
         if self.alarm:
             for life in self.history:
                 life.alarmed = life.alarmed or life.died
+        if any(one.alarm and one.ruling is Ruling.WITHDRAWN for one in self.play.verdicts):
+            for life in self.history[-1:]:
+                life.let_go = life.let_go or life.refused  # a person was told that nobody is, any more
 
     @property
     def alarm(self) -> bool:
@@ -786,3 +790,31 @@ def test_a_census_that_is_older_than_its_leaving_while_its_guest_panics_at_the_o
     assert world.pending == ["STOPPED_FAILED"]
     world.rest()
     world.nobody_is_accused_falsely()
+
+
+def test_a_kept_crashed_guest_that_ends_without_a_definition_while_the_monitor_is_away() -> None:
+    world = World()
+    world.begin()
+    world.panic_and_stay()
+    world.monitor_ends()
+    world.undefine(URI)
+    world.kept_qemu_ends(URI)
+    world.monitor_returns()
+    world.second_census(URI)
+    assert not world.leaving()
+    world.rest()
+    assert world.history[0].alarmed and world.pending == ["STOPPED_FAILED"]
+    world.nobody_is_accused_falsely()
+
+
+def test_one_that_died_a_week_ago_and_has_only_just_vanished_is_not_forgotten() -> None:
+    world = World()
+    world.begin()
+    world.panic_and_stay()
+    world.days_pass(7)
+    world.undefine(URI)
+    world.kept_qemu_ends(URI)
+    world.rest()
+    world.define(URI)
+    world.masakari_takes_reports_again()
+    assert world.pending == ["STOPPED_FAILED"]
