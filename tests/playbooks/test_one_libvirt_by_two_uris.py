@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from masakarimonitors.core.decision import Ruling
 from masakarimonitors.instancemonitor.core.observation import Census, LibvirtAway, LibvirtBack, Power, Reading
 from masakarimonitors.introspectiveinstancemonitor.core import observation as guests
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
@@ -100,6 +101,23 @@ def test_so_is_one_that_no_event_told() -> None:
     for _ in range(3):
         look(play, off(ShutoffReason.DAEMON))
     assert reports(play) == 1
+
+
+@pytest.mark.parametrize("told", [off(ShutoffReason.CRASHED), off(ShutoffReason.UNKNOWN, log_read=False)])
+@pytest.mark.parametrize("event", [True, False])
+def test_so_is_that_of_one_that_is_paused_and_no_uri_says_that_it_runs_at_the_other(
+    event: bool, told: Reading
+) -> None:
+    """Of such a one libvirt is asked: the first answer comes before the other URI has told anything."""
+    play = both(replace(running(HERE, persistent=True), power=Power.PAUSED))
+    if event:
+        play.event(STOPPED, 5, HERE)
+        assert play.asked(told) == [] and play.alarm and play.verdicts[-1].ruling is Ruling.HELD
+    for _ in range(3):
+        look(play, told)
+        play.wait(60)
+    assert reports(play) == (told.reason is ShutoffReason.CRASHED)
+    assert not [one for one in play.told if one.ruling is Ruling.PLANNED and "it runs at" in one.why]
 
 
 def test_so_is_that_of_a_life_that_nobody_saw() -> None:

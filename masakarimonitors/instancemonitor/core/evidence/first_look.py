@@ -162,8 +162,8 @@ def checked(state: State, known: Instance, seen: Seen) -> Seen:
         if twin is not None:
             return _told_at(known, twin, likeness, seen.evidence)
     runs = [other for other in _elsewhere(state, known) if _runs(other)]
-    if runs and not seen.news:
-        return Seen(Fact.STOPPED, f"it runs at {runs[0].identity.uri}", seen.evidence)
+    if not seen.news and (others := [other for other in runs if not _is_one_life(state, known, other)]):
+        return Seen(Fact.STOPPED, f"it runs at {others[0].identity.uri}", seen.evidence)
     if runs and Act.REPORT in move(known.phase, seen.fact)[1]:
         # Its end there may be told in a moment, over a connection of its own: the next look here settles it.
         return Seen(Fact.UNSURE, f"{seen.why}, but it runs at {runs[0].identity.uri}", seen.evidence)
@@ -177,6 +177,13 @@ def checked(state: State, known: Instance, seen: Seen) -> Seen:
             why = f"{seen.why}, but it was last seen up at {other.identity.uri}, too, which cannot be read at present"
             return Seen(Fact.UNSURE, why, seen.evidence)
     return seen
+
+
+def _is_one_life(state: State, known: Instance, other: Instance) -> bool:
+    """Whether two URIs of one libvirt tell of one life: that it runs by one of them, which was read before, is old."""
+    host = state.hosts.get(known.identity.uri)
+    same = 0 < known.identity.run == other.identity.run
+    return same and bool(host) and host == state.hosts.get(other.identity.uri)
 
 
 def _runs(instance: Instance) -> bool:
