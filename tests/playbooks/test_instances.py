@@ -300,11 +300,17 @@ def test_the_disk_is_written_only_when_something_that_matters_changes() -> None:
     writes = play.writes
     for _ in range(50):
         play.reboot()
-        play.event(SUSPENDED)
-        play.event(RESUMED)
         play.census(running())
         play.wait(1)
     assert play.writes == writes
+    for _ in range(50):
+        play.event(SUSPENDED)
+        play.census(Reading(instance=INSTANCE, power=Power.PAUSED))
+    assert play.writes == writes + 1, "that somebody has paused it"
+    for _ in range(50):
+        play.event(RESUMED)
+        play.census(running())
+    assert play.writes == writes + 2
 
 
 def test_the_status_shows_what_is_wrong() -> None:

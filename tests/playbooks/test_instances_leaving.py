@@ -14,7 +14,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Reading,
 )
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Started, Stopped, Suspended
-from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
+from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 
 REPORT = "report LIFECYCLE/STOPPED_FAILED"
 ENDS = [off(ShutoffReason.DAEMON), off(ShutoffReason.CRASHED), off(ShutoffReason.UNKNOWN)]
@@ -418,3 +418,39 @@ def test_nor_is_one_that_a_failure_has_paused_which_can_be_migrated_as_well(halt
     assert "ask" in play.event(Lifecycle.STOPPED, Stopped.FAILED)
     assert REPORT not in play.asked(replace(off(ShutoffReason.CRASHED), departure=Departure.BEGUN))
     assert play.alarm
+
+
+@pytest.mark.parametrize("unheard", ["monitor", "libvirt"])
+@pytest.mark.parametrize("departure", [Departure.BEGUN, Departure.NONE])
+def test_nor_does_a_look_since_its_migration_began_prove_that_it_was_over(
+    departure: Departure, unheard: str
+) -> None:
+    """libvirt shows such a one as paused by a person all along."""
+    play = paused_by_hand()
+    departed = play.now.wall.timestamp()
+    play.wait(60)
+    play.census(replace(running(persistent=True), power=Power.PAUSED))
+    play.wait(60)
+    play.restart(uris=[URI])
+    play.census(replace(running(persistent=True), power=Power.PAUSED))
+    play.wait(60)
+    if unheard == "monitor":
+        play.restart(uris=[URI])
+    else:
+        play.see(LibvirtAway(URI, "away"))
+        play.see(LibvirtBack(URI))
+    said = play.census(replace(off(ShutoffReason.CRASHED), departure=departure, departed=departed))
+    assert (REPORT in said) is (departure is Departure.NONE) and play.alarm is not (REPORT in said)
+
+
+def test_nor_does_one_for_another_instance_and_that_it_was_paused_is_remembered_at_once() -> None:
+    play = Play()
+    play.census(running(persistent=True), running(OTHER))
+    play.event(Lifecycle.SUSPENDED, Suspended.PAUSED)
+    departed = play.now.wall.timestamp()
+    play.wait(60)
+    play.event(Lifecycle.STOPPED, Stopped.DESTROYED, OTHER)
+    play.wait(60)
+    play.restart(uris=[URI])
+    ended = replace(off(ShutoffReason.CRASHED), departure=Departure.BEGUN, departed=departed)
+    assert REPORT not in play.census(ended) and play.alarm

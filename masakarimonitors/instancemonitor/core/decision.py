@@ -180,7 +180,7 @@ class Decider:
             state, more = keep(state, instance, self.policy.boot_id, now)
         else:
             state, more = self._apply(state, instance, fact, now)
-        state, halted = by_hand.hear(state, known, seen)
+        state, halted = by_hand.hear(state, known, seen, self.policy.boot_id, now)
         decision += more + halted
         if told is not None and told.fact in _DEATHS:
             return state, decision
@@ -243,11 +243,11 @@ class Decider:
             decision += more
         # A guest that has crashed is dead in whichever life.
         crashed = reading.power is Power.PANICKED
+        instance = state.known(reading.instance)
         if seen and (seen[-1].fact in _STILL_DEAD or crashed):
-            instance = state.known(reading.instance)
             state, more = again.tell_again(state, instance, self.policy, now, crashed=crashed)
             decision += more
-        state, halted = by_hand.stand_still(state, state.known(reading.instance), reading)
+        state, halted = by_hand.stand_still(state, reading, self.policy.boot_id, now)
         state, more = rest(state, state.known(reading.instance), reading.halt, now)
         return state, decision + halted + more
 

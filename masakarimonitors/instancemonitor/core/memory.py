@@ -12,6 +12,7 @@ from masakarimonitors.core.storm_memory import recall
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity
 from masakarimonitors.instancemonitor.core.sight.ending import Ending
+from masakarimonitors.instancemonitor.core.sight.halt import Halt
 from masakarimonitors.instancemonitor.core.sight.hearing import Boot, Hearing
 from masakarimonitors.instancemonitor.core.state import HOST, PREFIX, Instance, State
 from masakarimonitors.instancemonitor.core.stories import Stories
@@ -83,6 +84,8 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         held=_number(value.get("held")),
         defined=False if value.get("defined") is False else None,
         leaving=_leaving(value),
+        # Why it is paused is read again; that it was matters if it is off by then.
+        halt=Halt.PAUSED if value.get("paused") is True else Halt.NONE,
         ending=Ending.ENDED if value.get("ended") is True else Ending.OPEN,
         hearing=Hearing.MISSED,
         boot=Boot.EARLIER if rebooted or value.get("before_reboot") is True else Boot.THIS,

@@ -399,6 +399,8 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["leaving"] = True
     if instance.leaving is Leaving.MAYBE:
         value["leaving_untold"] = True
+    if instance.stands_still and instance.phase is Phase.UP:
+        value["paused"] = True
     if instance.ending.has_ended:
         value["ended"] = True
     if instance.before_reboot:

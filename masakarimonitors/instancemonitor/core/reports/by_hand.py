@@ -7,12 +7,12 @@ again or ends; and one that somebody ended past libvirt, by a signal to its QEMU
 from collections.abc import Mapping
 from dataclasses import replace
 
-from masakarimonitors.core.decision import NOTHING, Decision, Ruling, Verdict
+from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import DomainEvent, LifecycleChanged, Power, Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.sight.halt import Bidding, Pause, Word
-from masakarimonitors.instancemonitor.core.state import Instance, State, subject_of
+from masakarimonitors.instancemonitor.core.state import Instance, State, keep, subject_of
 from masakarimonitors.libvirt.domain_state import Lifecycle, Shutdown, Stopped, Suspended
 
 _PAUSES: Mapping[int, Pause] = {
@@ -26,7 +26,9 @@ _PAUSES: Mapping[int, Pause] = {
 _HERE = (Phase.UP, Phase.ARRIVING)
 
 
-def hear(state: State, known: Instance, seen: DomainEvent) -> tuple[State, Decision]:
+def hear(
+    state: State, known: Instance, seen: DomainEvent, boot_id: str, now: Instant
+) -> tuple[State, Decision]:
     """What an event says of it, which was `known` so before."""
     if not isinstance(seen, LifecycleChanged):
         return state, NOTHING
@@ -35,7 +37,7 @@ def hear(state: State, known: Instance, seen: DomainEvent) -> tuple[State, Decis
         return state, NOTHING
     match (seen.event, seen.detail):
         case (Lifecycle.SUSPENDED, detail):
-            return _stand_still(state, instance, _PAUSES.get(detail, Pause.BY_HAND))
+            return _stand_still(state, instance, _PAUSES.get(detail, Pause.BY_HAND), boot_id, now)
         case (Lifecycle.SHUTDOWN, detail):
             word = Word.SIGNALLED if detail == Shutdown.HOST else Word.SHUTDOWN
             return state.put(instance.bidden(word)), NOTHING
@@ -46,25 +48,28 @@ def hear(state: State, known: Instance, seen: DomainEvent) -> tuple[State, Decis
     return state, NOTHING
 
 
-def stand_still(state: State, instance: Instance, reading: Reading) -> tuple[State, Decision]:
+def stand_still(state: State, reading: Reading, boot_id: str, now: Instant) -> tuple[State, Decision]:
     """How it was read to stand: an alarm, once, if it stands still and nobody can have wanted that."""
+    instance = state.known(reading.instance)
     paused = Pause.BY_HAND if reading.power is Power.PAUSED else Pause.OTHER
-    return _stand_still(
-        state, instance, paused if reading.halt is None else _PAUSES.get(reading.halt, paused)
-    )
+    pause = paused if reading.halt is None else _PAUSES.get(reading.halt, paused)
+    return _stand_still(state, instance, pause, boot_id, now)
 
 
-def _stand_still(state: State, instance: Instance, pause: Pause) -> tuple[State, Decision]:
+def _stand_still(
+    state: State, instance: Instance, pause: Pause, boot_id: str, now: Instant
+) -> tuple[State, Decision]:
     after = instance.paused(pause)
     if instance.phase not in _HERE or after.halt is instance.halt:
         return state, NOTHING
+    state, kept = keep(state, after, boot_id, now)
     if not after.halted:
-        return state.put(after), NOTHING
+        return state, kept
     told = (
         f"{instance.identity.name} stands still: {after.halted}. masakari does nothing about that: look at it, and let "
         "it run on (virsh resume), start it again or give it up"
     )
-    return state.put(after), _alarm(instance, told, Rule.STANDS_STILL)
+    return state, kept + _alarm(instance, told, Rule.STANDS_STILL)
 
 
 def runs_on(known: Instance, instance: Instance) -> Decision:
