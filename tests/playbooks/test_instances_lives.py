@@ -20,7 +20,7 @@ from masakarimonitors.instancemonitor.core.observation import (
 )
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.stories import QUIET
-from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Started
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 
 DEFINED, UNDEFINED, STARTED, SUSPENDED, RESUMED, STOPPED, CRASHED = (
@@ -413,9 +413,11 @@ def test_off_with_a_living_qemu_is_an_alarm() -> None:
     ("reading", "does", "alarm"),
     [
         (off(ShutoffReason.CRASHED), [REPORT], False),
-        (off(ShutoffReason.DAEMON), [REPORT], False),
         (off(ShutoffReason.UNKNOWN, last_words="crashed"), [REPORT], False),
-        (off(ShutoffReason.UNKNOWN), [REPORT], False),
+        # Its start may have been cut off by a restart of libvirtd.
+        (off(ShutoffReason.DAEMON), [], True),
+        (off(ShutoffReason.UNKNOWN, last_words="daemon"), [], True),
+        (off(ShutoffReason.UNKNOWN), [], True),
         (off(ShutoffReason.DESTROYED), [], False),
         (off(ShutoffReason.UNKNOWN, last_words="shutdown"), [], False),
         (off(ShutoffReason.FAILED), [], False),
@@ -436,6 +438,50 @@ def test_who_lived_and_died_while_the_monitor_was_away(
     assert play.census(running(OTHER), reading) == [] and not play.verdicts
     play.restart()
     assert play.census(running(OTHER), reading) == []
+
+
+CUT_OFF = [
+    off(ShutoffReason.DAEMON, last_words="daemon"),
+    off(ShutoffReason.UNKNOWN, last_words="daemon"),
+    off(ShutoffReason.FAILED, last_words="daemon"),
+    off(ShutoffReason.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize("cut_off", CUT_OFF)
+@pytest.mark.parametrize("away", ["monitor", "libvirt"])
+@pytest.mark.parametrize("before", ["up", "arriving", "off", "reported"])
+def test_a_start_that_was_cut_off_by_a_restart_of_libvirtd_is_no_death(
+    before: str, away: str, cut_off: Reading
+) -> None:
+    """Its guest never ran. libvirtd ends what it finds half started, in words as for what it has lost."""
+    play = Play()
+    play.census(off(ShutoffReason.SHUTDOWN) if before == "off" else running(OTHER))
+    if before != "off":
+        play.event(STARTED, Started.MIGRATED if before == "arriving" else Started.BOOTED)
+    if before == "reported":
+        assert play.event(STOPPED, 5) == [REPORT]
+    play.wait(60)
+    if away == "monitor":
+        play.restart()
+    else:
+        play.see(LibvirtAway(URI, "gone"))
+    began = play.wait(60).now.wall.timestamp()
+    if away == "libvirt":
+        play.see(LibvirtBack(URI))
+    reading = replace(cut_off, started=began)
+    assert REPORT not in play.wait(5).census(reading) and play.alarm
+    assert play.census(reading) == [] and not play.verdicts, "told once"
+
+
+@pytest.mark.parametrize("reading", CUT_OFF[:2] + CUT_OFF[3:])
+def test_but_the_life_that_was_seen_up_is_one(reading: Reading) -> None:
+    play = Play()
+    began = play.now.wall.timestamp()
+    play.wait(2).event(STARTED)
+    play.see(LibvirtAway(URI, "gone"))
+    play.wait(60).see(LibvirtBack(URI))
+    assert play.census(replace(reading, started=began)) == [REPORT]
 
 
 def test_who_died_before_the_first_look_of_all_is_history() -> None:

@@ -226,7 +226,8 @@ def trace(traces: Reading, known: Instance) -> Trace:
     """What the disk tells of the life of an instance that was last seen, and whose process has ended."""
     if _may_be_aborted(traces, known):
         return Trace.NONE
-    if shutoff.is_older(traces, known.since):
+    later = 0 < known.since < traces.started
+    if shutoff.is_older(traces, known.since) or (later and shutoff.may_be_cut_off(traces)):
         return Trace.MUTE
     fate, _ = shutoff.judge(traces, before_reboot=False)
     return {Fate.DIED: Trace.CRASHED, Fate.PLANNED: Trace.STOPPED}.get(fate, Trace.NONE)
@@ -290,6 +291,12 @@ _EITHER = (
 _UNTOLD = (
     "its death was reported, and whether it has lived here again since, unseen, and died again cannot be told; look "
     "at it"
+)
+
+
+_CUT_OFF = (
+    "it was started again since it was last seen, and either that start was cut off by a restart of libvirtd, so that "
+    "its guest has never run, or it died later; and how the life before ended is not told"
 )
 
 
@@ -371,12 +378,15 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
         return (Seen(Fact.ORPHANED, told, evidence),)
     if fate is Fate.PLANNED and known.phase is not Phase.DOWN:
         return (Seen(Fact.STOPPED, why, evidence),)
+    died, cut_off = fate is Fate.DIED, shutoff.may_be_cut_off(reading)
+    off_before = known.phase in (Phase.DOWN, *DEAD)
+    if died and cut_off and not off_before and 0 < known.since < reading.started:
+        return (Seen(Fact.UNSURE, _CUT_OFF, evidence),)
     if known.phase is Phase.ARRIVING:
         return _not_arrived(reading, known, looked, fate, why)
     whose = _whose(reading, known, looked, now)
-    died = fate is Fate.DIED
-    never_moved = not reading.arrived and reading.departure is not Departure.BEGUN
-    if died and whose is _Whose.UNSEEN and never_moved and known.phase in (Phase.DOWN, *DEAD):
+    has_run = not cut_off and not reading.arrived and reading.departure is not Departure.BEGUN
+    if died and whose is _Whose.UNSEEN and has_run and off_before:
         return BEGAN, Seen(Fact.DIED, why, evidence)
     if known.phase in DEAD and known.before_reboot:
         return (Seen(Fact.HOST_RESTARTED, _OUTDATED, evidence),)

@@ -81,6 +81,17 @@ def judge(reading: Reading, *, before_reboot: bool, seen: float | None = None) -
     return Fate.UNSURE, f"{_forgotten(reading)}, and whether its QEMU process lives cannot be seen from here"
 
 
+def may_be_cut_off(reading: Reading) -> bool:
+    """Whether its last life may be none: a start that was cut off by the end of its libvirtd.
+
+    The next libvirtd ends a QEMU whose guest does not run yet, and calls that as it calls a QEMU that it has lost. If
+    the last one ended before it had noted that QEMU, nobody knows of it any more, nor writes down its end.
+    """
+    if reading.arrived or reading.reason is ShutoffReason.CRASHED:
+        return False
+    return reading.reason is ShutoffReason.DAEMON or reading.last_words in ("", "daemon")
+
+
 def is_older(reading: Reading, seen: float) -> bool:
     """Whether the last words of its log are older than a life that was first `seen` then (seconds since 1970).
 

@@ -207,7 +207,9 @@ def test_a_life_that_began_after_all_looks_and_is_over_was_seen_by_nobody(phase:
     died = off(CRASHED, started=700.0)
     both = [Fact.LIVES, Fact.DIED]
     assert read(died, known, looked=600.0) == both
-    assert read(off(UNKNOWN, started=700.0), known, looked=600.0) == both
+    assert read(off(UNKNOWN, last_words="crashed", started=700.0), known, looked=600.0) == both
+    for cut_off in (off(ShutoffReason.DAEMON), off(UNKNOWN), off(UNKNOWN, last_words="daemon")):
+        assert read(replace(cut_off, started=700.0), known, looked=600.0) == [Fact.UNSURE], "it may be none"
     assert read(died, known, looked=800.0) != both, "it began before"
     assert read(off(CRASHED, started=NOW + 1), known, looked=600.0) != both, "a clock was set back"
     assert read(died, replace(known, life=700.0), looked=600.0) != both, "it is known"
