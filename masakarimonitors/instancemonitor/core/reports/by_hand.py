@@ -11,7 +11,7 @@ from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, V
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import DomainEvent, LifecycleChanged, Power, Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
-from masakarimonitors.instancemonitor.core.sight.halt import Bidding, Pause, Word
+from masakarimonitors.instancemonitor.core.sight.halt import Bidding, Halt, Pause, Word
 from masakarimonitors.instancemonitor.core.state import Instance, State, keep, subject_of
 from masakarimonitors.libvirt.domain_state import Lifecycle, Shutdown, Stopped, Suspended
 
@@ -24,6 +24,14 @@ _PAUSES: Mapping[int, Pause] = {
     Suspended.POSTCOPY_FAILED: Pause.POSTCOPY,
 }
 _HERE = (Phase.UP, Phase.ARRIVING)
+_LET_IT_RUN = "look at it, and let it run on (virsh resume), start it again or give it up"
+_ADVICE: Mapping[Halt, str] = {
+    Halt.POSTCOPY: (
+        "its guest may go on at the destination, so that another start of it makes a second copy. Go on with its "
+        "migration (virsh migrate with --postcopy-resume), or end it at both hosts before it is started again"
+    ),
+}
+"""What is to be done, where it is not to be let run on here."""
 
 
 def hear(
@@ -66,8 +74,8 @@ def _stand_still(
     if not after.halted:
         return state, kept
     told = (
-        f"{instance.identity.name} stands still: {after.halted}. masakari does nothing about that: look at it, and let "
-        "it run on (virsh resume), start it again or give it up"
+        f"{instance.identity.name} stands still: {after.halted}. masakari does nothing about that: "
+        f"{_ADVICE.get(after.halt, _LET_IT_RUN)}"
     )
     return state, kept + _alarm(instance, told, Rule.STANDS_STILL)
 

@@ -46,6 +46,14 @@ def test_one_that_stands_still_is_an_alarm_until_it_runs(halt: Suspended) -> Non
 
 
 @pytest.mark.parametrize("halt", HALTS)
+def test_nobody_is_told_to_start_one_whose_guest_may_go_on_elsewhere(halt: Suspended) -> None:
+    """After a post-copy that has failed its guest runs at the destination, with the memory that has come."""
+    (told,) = [one.why for one in standing(halt).verdicts if one.alarm]
+    elsewhere = halt is Suspended.POSTCOPY_FAILED
+    assert ("--postcopy-resume" in told) is elsewhere and ("virsh resume" in told) is not elsewhere
+
+
+@pytest.mark.parametrize("halt", HALTS)
 def test_one_that_is_found_standing_still_is_an_alarm(halt: Suspended) -> None:
     play = standing(halt)
     play.restart()
