@@ -8,6 +8,8 @@ what happened before it.
 import contextlib
 import datetime
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from masakarimonitors.core.decision import Command
@@ -30,8 +32,11 @@ from masakarimonitors.libvirt.faults import Unanswered, Unavailable, is_about_th
 from masakarimonitors.libvirt.kept import KeptSessions
 from masakarimonitors.libvirt.session import OpenSession, Session, session
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.threads import NoThread, Pool
 
 _TIMEOUT = 20.0
+# What libvirt keeps on disk is a few kilobytes; where it is not there by then, that disk hangs.
+_DISK_TIMEOUT = 5.0
 # libvirt may answer "running" before it has heard of the end: asked again, this often, this long.
 _AGAIN, _TRIES = 0.25, 12
 _ALIVE = (Power.RUNNING, Power.PAUSED, Power.STARTING, Power.MIGRATING)
@@ -54,14 +59,21 @@ class Effects:
         lines: Mapping[str, EventLine],
         open_session: OpenSession = session,
         ask_masakari: AskMasakari | None = None,
+        *,
+        disk_timeout: float = _DISK_TIMEOUT,
     ) -> None:
-        """`lines`: the events of each URI, behind which answers stand. Nothing is opened yet."""
+        """`lines`: the events of each URI, behind which answers stand. Nothing is opened yet.
+
+        `disk_timeout`: seconds for which what libvirt keeps on disk is waited for.
+        """
         self._clock = clock
         self._numbers = numbers
         self._files = files
         self._lines = lines
         self._ask_masakari = ask_masakari
         self._open_session = open_session
+        # A disk that hangs keeps its threads, and neither the events nor what is asked of libvirt.
+        self._disk, self._disk_timeout = Pool("instances' logs", _AT_ONCE), disk_timeout
         self._sessions = {
             uri: KeptSessions(uri, "questions", _AT_ONCE, timeout=_TIMEOUT, open_session=open_session)
             for uri in lines
@@ -84,10 +96,10 @@ class Effects:
             try:
                 answer = await self._ask(command, after)
             except Unanswered:
-                return Asked(command.instance, None, after, self._traces(command.instance))
+                return Asked(command.instance, None, after, (await self._on_disk(command.instance)).traces)
             except Unavailable:
                 # A libvirtd that is ending lets go of its connections and of its lock one after the other.
-                answer = Asked(command.instance, None, after, self._traces(command.instance))
+                answer = Asked(command.instance, None, after, (await self._on_disk(command.instance)).traces)
                 if answer.traces is None and attempt < _TRIES - 1:
                     await self._clock.sleep(_AGAIN)
                     continue
@@ -114,11 +126,19 @@ class Effects:
 
     async def close(self) -> None:
         """Let go of the sessions."""
+        self._disk.close()
         for sessions in self._sessions.values():
             await sessions.close()
 
-    def _traces(self, instance: Identity) -> Reading | None:
-        return read_traces(instance, files_of(instance.uri, self._files))
+    async def _on_disk(self, instance: Identity) -> "_OnDisk":
+        """What libvirt has left there of an instance; a disk that hangs tells nothing, though it should."""
+        files = files_of(instance.uri, self._files)
+        if files is None:
+            return _OnDisk()
+        try:
+            return await self._disk.call(partial(_look_at_disk, instance, files), self._disk_timeout)
+        except (TimeoutError, NoThread):
+            return _OnDisk(mute=True)
 
     async def _ask(self, command: Ask, after: int) -> Asked:
         uri = command.instance.uri
@@ -128,11 +148,8 @@ class Effects:
         await self._lines[uri].let_pass()
         if reading is not None:
             return Asked(command.instance, reading, after)
-        traces, files = self._traces(command.instance), files_of(uri, self._files)
-        mute = traces is None and files is not None and files.should_tell(command.instance.name)
-        log = files.log(command.instance.name) if files is not None else None
-        aborted = log is not None and log.failed is Failed.ARRIVAL
-        return Asked(command.instance, None, after, traces, mute=mute, aborted=aborted)
+        disk = await self._on_disk(command.instance)
+        return Asked(command.instance, None, after, disk.traces, mute=disk.mute, aborted=disk.aborted)
 
     async def _read(self, instance: Identity, libvirt: Session) -> Reading | None:
         """None for an instance that libvirt does not know."""
@@ -147,6 +164,22 @@ class Effects:
                 return None
 
         return await libvirt.call(look, _TIMEOUT)
+
+
+@dataclass(frozen=True, slots=True)
+class _OnDisk:
+    """What the disk tells of an instance, as `Asked` has it."""
+
+    traces: Reading | None = None
+    mute: bool = False
+    aborted: bool = False
+
+
+def _look_at_disk(instance: Identity, files: QemuFiles) -> _OnDisk:
+    """On a thread: it may hang."""
+    traces, log = read_traces(instance, files), files.log(instance.name)
+    mute = traces is None and files.should_tell(instance.name)
+    return _OnDisk(traces, mute, aborted=log is not None and log.failed is Failed.ARRIVAL)
 
 
 def _read_storages(connection: Any, libvirt: Any, found: dict[str, tuple[str, ...]]) -> None:

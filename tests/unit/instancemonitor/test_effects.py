@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,12 @@ from masakarimonitors.instancemonitor.core.observation import (
 )
 from masakarimonitors.instancemonitor.domains import EventNumbers
 from masakarimonitors.instancemonitor.effects import Effects
-from masakarimonitors.instancemonitor.qemu_files import QemuFiles
+from masakarimonitors.instancemonitor.qemu_files import Log, QemuFiles
 from masakarimonitors.libvirt.event_line import EventLine
 from tests.fixtures.fake_clock import SteppedClock
 from tests.fixtures.fake_libvirt import FakeDomain, FakeModule, denied, impatient, played, socket_closed
 from tests.fixtures.pidfile import locked
+from tests.fixtures.waiting import PATIENCE
 
 URI = "qemu:///system"
 START = "2026-11-22 11:03:11.530+0000: starting up libvirt version: 9.0.0\n"
@@ -85,6 +87,43 @@ def test_of_one_that_libvirt_knows_or_where_no_logs_can_be_read_it_is_not(tmp_pa
         (tmp_path / "other.log").write_text(START)
         answer = ask(module, files)
     assert answer.reading is not None and answer.reading.power is Power.OFF and not answer.mute
+
+
+@dataclass(frozen=True)
+class HungLogs(QemuFiles):
+    """Their disk does not answer before it is let go on."""
+
+    goes_on: threading.Event = field(default_factory=threading.Event)
+
+    def log(self, name: str) -> Log | None:
+        self.goes_on.wait(PATIENCE)
+        return super().log(name)
+
+
+def test_a_disk_that_hangs_holds_up_nobody_and_tells_nothing_though_it_should(tmp_path: Path) -> None:
+    """As that of a host does whose storage has died: its instances die, and their logs cannot be read."""
+    files = HungLogs(tmp_path, tmp_path)
+    (tmp_path / "vm.log").write_text(START + MIGRATED)
+
+    async def asked(module: FakeModule) -> object:
+        effects = Effects(
+            SteppedClock(),
+            EventNumbers(),
+            files,
+            {URI: NoEvents(URI)},
+            open_session=impatient(module, 10.0),
+            disk_timeout=0.01,
+        )
+        try:
+            return await effects.perform(Ask(Identity("uuid-of-vm", "vm", URI)))
+        finally:
+            assert not files.goes_on.is_set(), "nobody has waited for it"
+            files.goes_on.set()
+            await effects.close()
+
+    with played() as module, locked(tmp_path / "driver.pid"):
+        answer = asyncio.run(asked(module))
+    assert isinstance(answer, Asked) and answer.traces is None and answer.mute
 
 
 def ask_storages(module: FakeModule, *uris: str) -> object:
