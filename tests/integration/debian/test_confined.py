@@ -72,6 +72,8 @@ programs='usr/sbin/crm_mon usr/sbin/cibadmin usr/sbin/stonith_admin'
 libraries=$(cd /outer; ls usr/lib/*/libquorum.so.5 usr/lib/*/libcpg.so.4)
 cd /outer
 cp $programs /usr/sbin
+# Without any schema Pacemaker 3's crm_mon aborts.
+cp -r usr/share/pacemaker /usr/share/
 for library in $libraries $(chroot . ldd $programs $libraries | sed -n 's,.*=> /\\([^ ]*\\) .*,\\1,p'); do
     [ -e /$library ] || cp -L $library /$library
 done
