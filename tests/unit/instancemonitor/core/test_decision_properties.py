@@ -45,6 +45,7 @@ BY_REASON = {
     ShutoffReason.SHUTDOWN: "shutdown",
     ShutoffReason.MIGRATED: "migrated",
     ShutoffReason.FAILED: "failed",
+    ShutoffReason.DAEMON: "daemon",
 }
 DAY = 86400.0
 place = st.sampled_from(PLACES)
@@ -351,6 +352,20 @@ class World(RuleBasedStateMachine):
         self.end(uri, ShutoffReason.FAILED)
         if told:
             self.event(uri, Lifecycle.STOPPED, 5)
+
+    @precondition(lambda self: self.starting())
+    @rule(noted=st.booleans())
+    def start_is_cut_off(self, noted: bool) -> None:
+        """By a restart of libvirtd, which ends what it finds half started, or does not know of it."""
+        (uri,) = self.starting()
+        at = self.libvirts[uri]
+        if not at.heard:
+            return
+        self.end(uri, ShutoffReason.DAEMON)
+        if not noted:
+            at.lives[-1].end, at.reason = "", ShutoffReason.UNKNOWN
+        self.libvirtd_ends(uri)
+        self.libvirtd_returns(uri)
 
     @precondition(lambda self: self.starting())
     @rule()
