@@ -19,6 +19,7 @@ from masakarimonitors.libvirt.domain_state import (
     PAUSED_POSTCOPY_FAILED,
     PAUSED_STARTING_UP,
     PAUSED_WATCHDOG,
+    RUNNING_POSTCOPY_FAILED,
     DomainState,
     ShutoffReason,
     Suspended,
@@ -146,6 +147,8 @@ def _read(domain: Any, stands: tuple[int, int], uri: str, files: QemuFiles | Non
     why = _REASON.get(reason, ShutoffReason.UNKNOWN) if power is Power.OFF else ShutoffReason.UNKNOWN
     if files is None or power not in (Power.OFF, Power.PANICKED):
         halt = _HALTS.get(reason) if state == DomainState.PAUSED else None
+        if (state, reason) == (DomainState.RUNNING, RUNNING_POSTCOPY_FAILED):
+            halt = Suspended.POSTCOPY_FAILED
         return Reading(instance=instance, power=power, reason=why, persistent=persistent, halt=halt)
     log = files.log(instance.name)
     return Reading(

@@ -36,6 +36,10 @@ PAUSED_POSTCOPY = 12
 PAUSED_IOERROR, PAUSED_WATCHDOG, PAUSED_POSTCOPY_FAILED, PAUSED_API_ERROR = 5, 6, 13, 14
 """virDomainPausedReason: nobody paused it, and it goes on only if somebody sees to it."""
 
+RUNNING_POSTCOPY_FAILED = 11
+"""virDomainRunningReason: at the destination of a live migration by post-copy that has failed. Its guest runs until it
+needs what is not there of its memory."""
+
 
 class ShutoffReason(IntEnum):
     """virDomainShutoffReason: how a domain came to be off."""
@@ -111,6 +115,16 @@ class Suspended(IntEnum):
     API_ERROR = 6
     POSTCOPY = 7
     POSTCOPY_FAILED = 8
+
+
+class Resumed(IntEnum):
+    """virDomainEventResumedDetailType."""
+
+    UNPAUSED = 0
+    MIGRATED = 1
+    FROM_SNAPSHOT = 2
+    POSTCOPY = 3
+    POSTCOPY_FAILED = 4
 
 
 class Stopped(IntEnum):

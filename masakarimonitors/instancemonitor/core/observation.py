@@ -156,6 +156,7 @@ class Reading:
     not tell). `persistent`: of one that is on, whether libvirt keeps a definition of it, so that it will still be
     listed when it is off (None: not told). `halt`: why one that is paused was, where libvirt's reason is one of those
     that its events have, too: among them that its guest goes on at the destination of a live migration, or is about to.
+    Of one that runs, that it is at the destination of a post-copy that has failed, and lacks a part of its memory.
     """
 
     instance: Identity

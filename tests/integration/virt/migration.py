@@ -89,9 +89,17 @@ class Migration:
         self.source.connect().lookupByName(self.name).abortJob()
         assert self._done.exception(60) is not None, "it was completed before it was aborted"
 
-    def post_copy(self) -> None:
-        """Lets the guest go on at its target before all of its memory is there."""
-        self.source.client.lookupByName(self.name).migrateStartPostCopy()
+    def post_copy(self, bandwidth: int = 0) -> None:
+        """Lets the guest go on at its target before all of its memory is there; `bandwidth` of the rest, as above."""
+        domain = self.source.client.lookupByName(self.name)
+        if bandwidth:
+            domain.migrateSetMaxSpeed(bandwidth, libvirt.VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY)
+        domain.migrateStartPostCopy()
+
+    def abort_post_copy(self) -> None:
+        """Cuts it off after that: its memory is divided between both, and it can only be gone on with."""
+        self.source.connect().lookupByName(self.name).abortJobFlags(libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
+        assert self._done.exception(60) is not None, "it was completed before it was aborted"
 
     def completed(self) -> None:
         """Returns when it has succeeded; raises libvirtError when it has not."""

@@ -147,6 +147,28 @@ def test_what_was_migrated_there_and_back_is_reported_only_when_it_dies(
     other_realm.instance(name).remove()
 
 
+def test_a_post_copy_that_is_cut_off_is_an_alarm_at_both_and_a_death_where_its_guest_went_on(
+    realm: Realm, other_realm: Realm, tmp_path: Path
+) -> None:
+    name = "divided"
+    source, target = realm.bare(name, ballast=realm.ballast()), other_realm.instance(name)
+    uuid = source.uuid
+    with both(realm, other_realm, tmp_path) as (here, there):
+        here.knows(source)
+        migration = Migration(realm, other_realm, name, bandwidth=1, flags=libvirt.VIR_MIGRATE_POSTCOPY)
+        migration.begun().post_copy(bandwidth=1)
+        there.knows(target)
+        migration.abort_post_copy()
+        here.knows(source, "stands still")
+        there.knows(target, "stands still")
+        target.kill()
+        there.reports(uuid)
+        all_is_told(realm, here, "divided-here")
+        assert (here.said(uuid), there.said(uuid)) == ([], [FAILED])
+    source.remove()
+    target.remove()
+
+
 def test_one_whose_libvirtd_ended_before_it_knew_whether_its_guest_had_arrived_is_an_alarm_when_it_ends(
     realm: Realm, other_realm: Realm, tmp_path: Path
 ) -> None:

@@ -129,6 +129,7 @@ def test_what_the_disk_tells_is_of_the_moment_at_which_it_was_off(
         (DomainState.PAUSED, 14, Suspended.API_ERROR),
         (DomainState.PAUSED, 1, None),
         (DomainState.RUNNING, 5, None),
+        (DomainState.RUNNING, 11, Suspended.POSTCOPY_FAILED),
     ],
 )
 def test_why_one_stands_still(state: DomainState, reason: int, halt: Suspended | None) -> None:

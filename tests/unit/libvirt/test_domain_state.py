@@ -14,6 +14,7 @@ PREFIX: dict[type[IntEnum], str] = {
     domain_state.Lifecycle: "VIR_DOMAIN_EVENT_",
     domain_state.Started: "VIR_DOMAIN_EVENT_STARTED_",
     domain_state.Suspended: "VIR_DOMAIN_EVENT_SUSPENDED_",
+    domain_state.Resumed: "VIR_DOMAIN_EVENT_RESUMED_",
     domain_state.Stopped: "VIR_DOMAIN_EVENT_STOPPED_",
     domain_state.Shutdown: "VIR_DOMAIN_EVENT_SHUTDOWN_",
     domain_state.Crashed: "VIR_DOMAIN_EVENT_CRASHED_",
@@ -39,7 +40,8 @@ def test_the_numbers_are_libvirts(numbers: type[IntEnum]) -> None:
     assert {member.name: member.value for member in numbers} == theirs
 
 
-def test_the_two_single_numbers_are_libvirts() -> None:
+def test_the_single_numbers_are_libvirts() -> None:
     libvirt = pytest.importorskip("libvirt", reason="libvirt's Python binding is not installed")
     assert domain_state.PAUSED_CRASHED == libvirt.VIR_DOMAIN_PAUSED_CRASHED
+    assert domain_state.RUNNING_POSTCOPY_FAILED == libvirt.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED
     assert domain_state.LIST_ACTIVE == libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE

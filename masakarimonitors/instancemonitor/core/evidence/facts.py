@@ -106,10 +106,12 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
     later was seen by nobody; 0 when it never was. `now` is the wall clock.
     """
     match reading.power:
-        case Power.RUNNING:
+        case Power.RUNNING if reading.halt is None:
             return (Seen(Fact.LIVES, "libvirt says that it runs"),)
-        case Power.PAUSED:
+        case Power.PAUSED | Power.RUNNING:
             leaves = Leaving.YES if reading.halt in leaving.OF_MIGRATION else Leaving.NO
+            if reading.power is Power.RUNNING:
+                leaves = Leaving.NO  # it is at the destination
             stands = Seen(Fact.STANDS, "libvirt says that its QEMU lives", leaves=leaves)
             first, seen = whose(stands, known, reading.instance)
             return (seen,) if first is None else (first, seen)

@@ -13,7 +13,7 @@ from masakarimonitors.instancemonitor.core.observation import DomainEvent, Lifec
 from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.sight.halt import Bidding, Halt, Pause, Word
 from masakarimonitors.instancemonitor.core.state import Instance, State, keep, subject_of
-from masakarimonitors.libvirt.domain_state import Lifecycle, Shutdown, Stopped, Suspended
+from masakarimonitors.libvirt.domain_state import Lifecycle, Resumed, Shutdown, Stopped, Suspended
 
 _PAUSES: Mapping[int, Pause] = {
     Suspended.MIGRATED: Pause.OTHER,
@@ -46,6 +46,9 @@ def hear(
     match (seen.event, seen.detail):
         case (Lifecycle.SUSPENDED, detail):
             return _stand_still(state, instance, _PAUSES.get(detail, Pause.BY_HAND), boot_id, now)
+        case (Lifecycle.RESUMED, Resumed.POSTCOPY_FAILED):
+            # It runs, and will stand still as soon as it needs what is not there of its memory.
+            return _stand_still(state, instance, Pause.POSTCOPY, boot_id, now)
         case (Lifecycle.SHUTDOWN, detail):
             word = Word.SIGNALLED if detail == Shutdown.HOST else Word.SHUTDOWN
             return state.put(instance.bidden(word)), NOTHING

@@ -10,6 +10,7 @@ from masakarimonitors.instancemonitor.core.observation import Power, Reading
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.libvirt.domain_state import (
     Lifecycle,
+    Resumed,
     Shutdown,
     ShutoffReason,
     Started,
@@ -51,6 +52,42 @@ def test_nobody_is_told_to_start_one_whose_guest_may_go_on_elsewhere(halt: Suspe
     (told,) = [one.why for one in standing(halt).verdicts if one.alarm]
     elsewhere = halt is Suspended.POSTCOPY_FAILED
     assert ("--postcopy-resume" in told) is elsewhere and ("virsh resume" in told) is not elsewhere
+
+
+LACKS_MEMORY = replace(running(persistent=True), halt=Suspended.POSTCOPY_FAILED)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_the_destination_of_a_post_copy_that_has_failed_is_an_alarm_until_it_is_whole(heard: bool) -> None:
+    """Its guest runs on, without a part of its memory."""
+    play = Play()
+    play.event(Lifecycle.STARTED, Started.MIGRATED)
+    play.event(Lifecycle.RESUMED, Resumed.POSTCOPY)
+    assert shown(play) == [("up", False)]
+    if heard:
+        play.event(Lifecycle.RESUMED, Resumed.POSTCOPY_FAILED)
+    else:
+        play.census(LACKS_MEMORY)
+    assert ["--postcopy-resume" in one.why for one in play.verdicts if one.alarm] == [True]
+    for _ in range(3):
+        assert play.wait(60).census(LACKS_MEMORY) == [] and not play.verdicts, "told once"
+        assert shown(play) == [("stands still", True)]
+    play.restart()
+    assert play.census(LACKS_MEMORY) == [] and play.alarm
+    play.census(running(persistent=True))
+    assert play.ruling == "recovered" and shown(play) == [("up", False)]
+
+
+@pytest.mark.parametrize("defined", [True, False])
+def test_whose_qemu_ends_there_has_died(defined: bool) -> None:
+    play = Play()
+    play.event(Lifecycle.STARTED, Started.MIGRATED)
+    play.event(Lifecycle.RESUMED, Resumed.POSTCOPY)
+    play.census(replace(LACKS_MEMORY, persistent=defined))
+    said = play.event(Lifecycle.STOPPED, Stopped.FAILED)
+    if said == ["ask"]:
+        said = play.asked(off(ShutoffReason.CRASHED, arrived=True))
+    assert said == ["report LIFECYCLE/STOPPED_FAILED"]
 
 
 @pytest.mark.parametrize("halt", HALTS)
