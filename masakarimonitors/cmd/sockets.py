@@ -1,8 +1,10 @@
 """Where the monitors of this host are looked for, the best of what is heard or known there, and who is to run here."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import TypeVar
 
 from oslo_config import cfg
 
@@ -13,6 +15,11 @@ from masakarimonitors.status import asked
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.system.files import run_folder
 from masakarimonitors.web.lives import Expected
+
+T = TypeVar("T")
+
+_AT_ONCE = 1.0
+"""Seconds after which a place that has not answered is not waited for alone: a monitor that runs takes a tenth."""
 
 
 def configuration(rest: Sequence[str]) -> tuple[cfg.ConfigOpts | None, str]:
@@ -68,16 +75,68 @@ def best(name: str, there: state_path.Found, more: Sequence[str] = ()) -> Found:
     `more`: as `asked.ask`. One that runs in a folder that is closed to this user is not taken for one that is not
     there.
     """
-    most = Found(name, Answer.NONE)
-    for place in places(there, name):
-        found = asked.ask(place / f"{name}.sock", more)
-        if asked.TELLING.index(found.answer) < asked.TELLING.index(most.answer):
-            most = found
-        if most.answer is Answer.SAID:
-            break
+    heard = ask_each(
+        [place / f"{name}.sock" for place in places(there, name)],
+        lambda path: asked.ask(path, more),
+        lambda found: found.answer is Answer.SAID,
+    )
+    most = min(heard, key=lambda found: asked.TELLING.index(found.answer), default=Found(name, Answer.NONE))
     if most.answer in (Answer.NONE, Answer.DEAD) and (why := hidden(name, there.closed)):
         return Found(name, Answer.CLOSED, why=why)
     return most
+
+
+def ask_each(paths: Sequence[Path], ask: Callable[[Path], T], enough: Callable[[T], bool]) -> list[T]:
+    """What is heard at each of them, up to the first answer that is `enough`.
+
+    One that hangs does so at all of its sockets, and costs its time once: the next is asked beside it.
+    """
+    with ThreadPoolExecutor(max(len(paths), 1)) as pool:
+        asking = []
+        for path in paths:
+            one = pool.submit(ask, path)
+            asking.append(one)
+            wait([one], timeout=_AT_ONCE)
+            if any(other.done() and enough(other.result()) for other in asking):
+                break
+        return [one.result() for one in asking]
+
+
+def unlisted(name: str, there: state_path.Found) -> str:
+    """Why reports of the monitor `name`, which runs, may not be in its file in `there`, in words; nothing if all are.
+
+    What a tool finds in the folder of one configuration is no news of a monitor that runs with another.
+    """
+    found = best(name, there)
+    if found.answer is Answer.HUNG and not _has_outbox(name, there.folder):
+        return f"{name} does not answer ({found.why}): where it keeps its reports is not known here."
+    if found.answer is not Answer.SAID:
+        return ""
+    outbox = found.snapshot.get("outbox") or {}
+    if why := kept_elsewhere(name, outbox.get("where"), there.folder):
+        return why
+    if fault := outbox.get("disk_fault"):
+        shown = "`masakari-monitors status` and `explain` show it"
+        return f"{name} has what its file does not take in memory alone ({fault}): {shown}."
+    return ""
+
+
+def _has_outbox(name: str, folder: Path | None) -> bool:
+    return folder is not None and os.path.exists(folder / f"{name}.sqlite")
+
+
+def kept_elsewhere(name: str, where: object, folder: Path | None) -> str:
+    """In words where the monitor keeps its files, by the path of one, if not in `folder`; else nothing."""
+    if not isinstance(where, str) or not where:
+        return ""
+    if not where.startswith("/"):
+        return f"{name} runs, and keeps its reports in {where}: `masakari-monitors status` shows what waits there."
+    kept = os.path.dirname(where)
+    if folder is not None and os.path.realpath(kept) == os.path.realpath(folder):
+        return ""
+    looked = folder or "no folder"
+    said = f"{name} runs, and keeps its reports in {kept}; this configuration looks into {looked}."
+    return f"{said} Name the one that it runs with: --config-file."
 
 
 def left_here(conf: cfg.ConfigOpts) -> Expected:

@@ -38,7 +38,7 @@ _WORST = (
     Standing.UNWATCHED,
 )
 
-UNKNOWN = "Nothing is known of {} here: no monitor that runs watches it, and no journal tells of it."
+UNKNOWN = "Nothing is known of {} here: no monitor that runs knows of it, and no journal tells of it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,7 +372,7 @@ def _now(told: Answer, past: Sequence[JournalRecord]) -> Iterator[tuple[str, ...
         yield ("", "seen", "", str(explained["evidence"]))
     yield from (_gate(_dated(gate, past)) for gate in told.rows("gates"))
     for report in told.rows("waiting"):
-        tries = f", offered {report.get('tries')} times" if report.get("tries") else ""
+        tries = f", offered {_times(report.get('tries'))}" if report.get("tries") else ""
         yield ("", f"report {report.get('report')}", "waits", f"made because {report.get('why')}{tries}")
         yield from (_gate(gate) for gate in rows(report.get("gates")))
     for report in told.rows("delivered"):
@@ -409,13 +409,18 @@ def _verdict(one: JournalRecord) -> str:
     return f"{one.ruling}: {one.why}" + (f" [{about}]" if about else "")
 
 
+def _times(count: object) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def _report(one: JournalRecord) -> str:
     return f"report {one.report} ({one.type} {one.host} {one.says})"
 
 
 def _ended(one: JournalRecord) -> str:
     answer = f": {one.answer}" if one.answer else ""
-    return f"{_report(one)} {one.status} after {one.tries} tries{_notification(one)}{answer}"
+    tries = "1 try" if one.tries == 1 else f"{one.tries} tries"
+    return f"{_report(one)} {one.status} after {tries}{_notification(one)}{answer}"
 
 
 _SENTENCES: Mapping[Kind, Callable[[JournalRecord], str]] = {

@@ -108,6 +108,8 @@ def _summary(shown: Shown, wrong: Sequence[Wrong]) -> Iterator[Element]:
             "more": max(0, len(wrong) - TOP),
             "alarms": sum(bool(row.get("alarm")) for row in [*rows, *delivered]),
             "held": sorted(Counter(str(row["held"]) for row in rows if row.get("held")).items()),
+            "unheard": sum(one.runs is None and one.life is not Life.ABSENT for one in shown.seen),
+            "heard": bool(running),
             "pending": sum(_number(_part(snapshot, "outbox").get("pending")) for snapshot in running),
             "title": f"{level}: {shown.host}",
         },

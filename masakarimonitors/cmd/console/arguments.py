@@ -106,6 +106,19 @@ class Parser(argparse.ArgumentParser):
             )
 
 
+def number(text: str, least: float, most: float, *, whole: bool = False) -> float:
+    """What was typed as a number; raises argparse.ArgumentTypeError in words that say what is expected."""
+    try:
+        found = float(text) if not whole else int(text)
+    except ValueError:
+        found = float("nan")
+    if not least <= found <= most:
+        what = "whole number" if whole else "number"
+        bounds = f"from {least:g} to {most:g}" if most < float("inf") else f"of at least {least:g}"
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what} {bounds}")
+    return found
+
+
 def _names(action: argparse.Action) -> Collection[str]:
     return action.choices if isinstance(action, argparse._SubParsersAction) else ()
 

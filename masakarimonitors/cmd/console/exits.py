@@ -91,12 +91,12 @@ _OWN: Mapping[str, Means] = {
     "outbox list": {
         Exit.FINE: "all that there are were listed, be it none",
         Exit.AMISS: "there is no such file",
-        Exit.UNKNOWN: "one cannot be read, or this user may not",
+        Exit.UNKNOWN: "one cannot be read, or this user may not; or a monitor that runs keeps its own elsewhere",
     },
     "outbox show": {
         Exit.FINE: "it was shown",
         Exit.AMISS: "there is no such report, or several have its number",
-        Exit.UNKNOWN: "one cannot be read, or this user may not",
+        Exit.UNKNOWN: "one cannot be read, or this user may not; or a monitor that runs keeps its own elsewhere",
     },
     "outbox retry": {
         Exit.FINE: "it is offered",
@@ -114,7 +114,8 @@ _OWN: Mapping[str, Means] = {
         Exit.AMISS: "nothing is known of it",
         Exit.WRONG_WORDS: "wrong arguments, or several subjects have that name",
         Exit.NONE_THERE: "no monitor runs, and none has left a journal or an outbox",
-        Exit.UNKNOWN: "nothing is known, and a monitor or its files could not be asked",
+        Exit.UNKNOWN: "nothing is known, and a monitor or its files could not be asked, or one is blind, or keeps its "
+        "own elsewhere",
     },
     "simulate": {
         Exit.FINE: "masakari would be told of each, and recover it; of a process: told, or it is back; of an instance: "

@@ -59,7 +59,9 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
         if arguments.json:
             print(json.dumps({"fine": False, "fault": str(error), "lines": []}))
         else:
-            say(f"{error}\nMend this first: then what each line means can be told.", to=sys.stderr)
+            say(
+                f"{error}\nMend this first: then what each line means can be told.", lines=True, to=sys.stderr
+            )
         return Exit.AMISS
     with contextlib.suppress(ConfigFault, wiring.NotBuilt):
         wiring.obstacle("hostmonitor", conf)  # loads its driver, which may have options of its own

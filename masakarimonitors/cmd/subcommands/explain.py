@@ -28,6 +28,7 @@ from masakarimonitors.journal.story import Answer, Story
 from masakarimonitors.journal.writer import SUFFIX
 from masakarimonitors.outbox.storage import reading
 from masakarimonitors.status import unix_socket
+from masakarimonitors.status.health import Level
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.files import run_folder
 
@@ -40,6 +41,11 @@ _KINDS = {
     "guest": "vm:",
     "process": "process:",
     "report": "",
+}
+_WATCH = {
+    "host:": ["hostmonitor"],
+    "vm:": ["instancemonitor", "introspectiveinstancemonitor"],
+    "process:": ["processmonitor"],
 }
 # Rows of each outbox that are looked through, the newest.
 _ROWS = 2000
@@ -74,6 +80,7 @@ class Wanted:
 class Found:
     """What was found out, of which `subjects`, and `remarks` on what could not be.
 
+    `blind`: the monitors that run and do not see all that they are to watch, each with its health in a line.
     `unknown`: somebody could not be asked or read.
     """
 
@@ -81,6 +88,7 @@ class Found:
     records: list[JournalRecord] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     subjects: list[str] = field(default_factory=list)
+    blind: dict[str, str] = field(default_factory=dict)
     running: int = 0
     written: bool = False
     unknown: bool = False
@@ -181,7 +189,18 @@ def look(conf: Any, wanted: Wanted) -> Found:
         | {one.subject for one in found.records if wanted.is_subject(one.subject)}
     )
     found.subjects = _same_host(subjects)
+    if not subjects:
+        _blame_blindness(wanted, found)
     return found
+
+
+def _blame_blindness(wanted: Wanted, found: Found) -> None:
+    """What is wanted is not known: of a monitor that does not see, that says nothing."""
+    kinds = [kind for kind in _WATCH if any(subject.startswith(kind) for subject in wanted.subjects)]
+    for name, health in found.blind.items():
+        if any(name in _WATCH[kind] for kind in kinds):
+            found.remarks.append(f"{name} cannot tell whether it is to watch it. It is {health}")
+            found.unknown = True
 
 
 def story_of(subject: str, wanted: Wanted, found: Found) -> Story:
@@ -259,19 +278,38 @@ def _ask_all(conf: Any, subjects: Sequence[str], found: Found) -> None:
             found.unknown = True
             continue
         found.running += 1
-        journal = answer.get("journal")
-        if isinstance(journal, dict) and (lost := journal.get("lost")):
-            found.remarks.append(f"{name} has lost {lost} records of its journal since its start.")
+        _hear_journal(conf, name, answer.get("journal"), found)
+        if (health := str(answer.get("health", ""))).startswith(Level.BLIND.value):
+            found.blind[name] = health
         for one in story.rows(answer["explained"]):
             if isinstance(one.get("subject"), str):
                 found.told.append(Answer(monitor=name, at=moment(answer.get("at")), explained=one))
 
 
+def _hear_journal(conf: Any, name: str, journal: Any, found: Found) -> None:
+    """What a monitor that runs says of its journal: how much was lost, and whether another one was read here."""
+    if not isinstance(journal, dict):
+        return
+    if lost := journal.get("lost"):
+        found.remarks.append(f"{name} has lost {lost} records of its journal since its start.")
+    if conf is not None and (why := sockets.kept_elsewhere(name, journal.get("where"), _folder(conf))):
+        found.remarks.append(f"{why} What has happened is missing here.")
+        found.unknown = True
+
+
+def _folder(conf: Any) -> Path | None:
+    """Where journals are read."""
+    there = sockets.search(conf, SUFFIX)
+    return None if there.folder in there.closed else there.folder
+
+
 def _best(name: str, there: state_path.Found, subjects: Sequence[str]) -> dict[str, Any] | str | None:
     """As `_ask`, of the first place at which it answers; of one that is nowhere seen, what is known in closed ones."""
+    paths = [place / f"{name}.sock" for place in sockets.places(there, name)]
     seen: list[str] = []
-    for place in sockets.places(there, name):
-        answer = _ask(place / f"{name}.sock", subjects)
+    for answer in sockets.ask_each(
+        paths, lambda path: _ask(path, subjects), lambda heard: isinstance(heard, dict)
+    ):
         if isinstance(answer, dict):
             return answer
         if answer is not None:

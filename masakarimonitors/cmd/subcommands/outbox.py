@@ -7,18 +7,21 @@ writes its outbox; where none runs, `drop` holds the outbox's lock, so that none
 import argparse
 import json
 import logging
+import math
 import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
 
+from masakarimonitors.cmd import sockets
 from masakarimonitors.cmd.console import tables
-from masakarimonitors.cmd.console.arguments import Parser
+from masakarimonitors.cmd.console.arguments import Parser, number
 from masakarimonitors.cmd.console.ending import Ended
 from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.identity import me
@@ -155,10 +158,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("it is less than 1")
-    return number
+    return int(number(text, 1, math.inf, whole=True))
 
 
 def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
@@ -172,7 +172,7 @@ def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
         )
 
     writer = Writer()
-    code = Exit.FINE
+    code, shown = Exit.FINE, False
     said: set[str] = set()
     for wanted in (None,) if arguments.file else arguments.monitor or MONITORS:
         try:
@@ -184,12 +184,29 @@ def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
                         print(json.dumps(one))
                 elif found or writer.is_terminal:
                     writer.rows(f"{monitor or path} ({path})" if monitor else str(path), _LIST, found)
+                shown = shown or bool(found)
         except Ended as fault:  # those of other monitors are shown all the same
             code = fault.code
             if str(fault) not in said:
                 said.add(str(fault))
                 say(str(fault), to=sys.stderr)
+    sys.stdout.flush()
+    if not arguments.file:
+        for why in _unlisted(conf, arguments.monitor or MONITORS):
+            said.add(why)
+            say(why, to=sys.stderr)
+    if writer.is_terminal and not (arguments.json or shown):
+        say("No report is listed." if not narrowed else "No report is as was asked for.")
     return Exit.UNKNOWN if said else code
+
+
+def _unlisted(conf: cfg.ConfigOpts, monitors: Sequence[str]) -> list[str]:
+    """Of each monitor that runs and has reports that are not in its file where this configuration looks: why."""
+    there = state_path.search(conf, ".sqlite", MONITORS)
+    if there.closed:
+        return []
+    with ThreadPoolExecutor(len(MONITORS)) as pool:  # several that hang cost their time once
+        return list(filter(None, pool.map(lambda name: sockets.unlisted(name, there), monitors)))
 
 
 def _show(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
@@ -346,7 +363,10 @@ def _find(conf: cfg.ConfigOpts, name: str, file: Path | None) -> Report:
     if found:
         names = ", ".join(one.name for one in found)
         raise ConfigFault(f"Several monitors have a report {number}: name one of {names}.")
-    raise ConfigFault(f"There is no report {name}. `masakari-monitors outbox` lists those that there are.")
+    why = f"There is no report {name}. `masakari-monitors outbox` lists those that there are."
+    if file is None and (others := _unlisted(conf, wanted or MONITORS)):
+        raise Ended(" ".join([f"There is no report {name} here.", *others]), Exit.UNKNOWN)
+    raise ConfigFault(why)
 
 
 def _find_in(monitor: str, path: Path, number: int) -> Report:

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ from masakarimonitors.core.silences.silence import ALL, DOMAIN, HOST, INSTANCE, 
 from masakarimonitors.core.silences.wish import Add, End, Wish
 from masakarimonitors.outbox import control
 from masakarimonitors.outbox.by_hand import Done
-from masakarimonitors.status import unix_socket
 from masakarimonitors.status.asked import Answer
 from masakarimonitors.system.clock import SystemClock
 
@@ -192,7 +192,8 @@ def _ask(conf: Any, names: Sequence[str], wish: Wish) -> Iterator[tuple[str | No
         try:
             yield name, control.wish(place, wish)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-            continue
+            if why := _not_there(name, there, place):
+                yield name, _NotAsked(False, f"{why} Nothing is done.")
         except TimeoutError:
             said = f"{name} does not answer at {place}: it is stopped or hangs."
             yield name, _NotAsked(False, f"{said} Whether it has done it, or will, is not known.")
@@ -200,6 +201,19 @@ def _ask(conf: Any, names: Sequence[str], wish: Wish) -> Iterator[tuple[str | No
             yield name, _NotAsked(False, f"uid {os.geteuid()} may not ask {place}. {_AS_WHOM}")
         except (OSError, ValueError) as fault:
             yield name, _NotAsked(False, f"{name} at {place} gives no answer that makes sense: {fault}")
+
+
+def _not_there(name: str, there: state_path.Found, place: Path) -> str:
+    """Why a monitor that runs takes no wish where its configuration has it; nothing of one that does not run."""
+    found = sockets.best(name, there)
+    if found.answer is Answer.HUNG:
+        return f"{name} {found.answer.value} ({found.why})."
+    if found.answer is not Answer.SAID:
+        return ""
+    where = (found.snapshot.get("outbox") or {}).get("where")
+    return (
+        sockets.kept_elsewhere(name, where, there.folder) or f"{name} runs, and takes no wishes at {place}."
+    )
 
 
 _LIST = (
@@ -217,8 +231,9 @@ def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     there = state_path.search(conf, ".sock", MONITORS)
     found: list[dict[str, Any]] = []
     asked, dead, unknown = 0, False, bool(there.unknown)
-    for name in MONITORS:
-        told = _status(name, sockets.places(there, name))
+    with ThreadPoolExecutor(len(MONITORS)) as pool:  # several that hang cost their time once
+        heard = list(pool.map(lambda name: _status(name, there), MONITORS))
+    for name, told in zip(MONITORS, heard, strict=True):
         if isinstance(told, _Dead):
             say(str(told), to=sys.stderr)
             dead = True
@@ -235,8 +250,9 @@ def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
             print(json.dumps(one))
     else:
         writer = Writer()
-        if found or writer.is_terminal:
-            writer.rows("silences", _LIST, found)
+        writer.rows("silences", _LIST, found)
+        if writer.is_terminal and asked and not found:
+            say("Nothing is silenced by those that answer." if dead or unknown else "Nothing is silenced.")
     if not (asked or dead or unknown):
         say("No monitor runs here that could tell what is silenced.", to=sys.stderr)
     if unknown or (dead and asked):
@@ -248,21 +264,18 @@ class _Dead(str):
     """What is said of one that was killed."""
 
 
-def _status(name: str, places: Sequence[Path]) -> dict[str, Any] | str | None:
+def _status(name: str, there: state_path.Found) -> dict[str, Any] | str | None:
     """What that monitor shows; in words why it does not; None where none runs."""
-    why: str | None = None
-    for place in places:
-        path = place / f"{name}.sock"
-        try:
-            return unix_socket.read(path)
-        except ConnectionRefusedError:
-            why = why or _Dead(
-                f"{name} {Answer.DEAD.value}. What it has silenced is on disk, and holds again when it runs."
-            )
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except PermissionError:
-            why = f"uid {os.geteuid()} may not ask {path}. {_AS_WHOM}"
-        except (OSError, ValueError) as fault:
-            why = f"{name} gives no answer at {path}: {fault or 'it is stopped or hangs'}"
-    return why
+    found = sockets.best(name, there)
+    match found.answer:
+        case Answer.SAID:
+            told: dict[str, Any] = found.snapshot
+            return told
+        case Answer.NONE:
+            return None
+        case Answer.DEAD:
+            why = "What it has silenced is on disk, and holds again when it runs."
+            return _Dead(f"{name} {Answer.DEAD.value}. {why}")
+        case Answer.CLOSED:
+            return found.why
+    return f"{name} {found.answer.value} ({found.why})."

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from masakarimonitors.cmd import wiring
-from masakarimonitors.cmd.console.arguments import meant
+from masakarimonitors.cmd.console.arguments import meant, number
 from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.cmd.rehearsal import hosts, instances, processes, standing
@@ -109,17 +109,11 @@ def add_parser(commands: Any) -> None:
 
 
 def _tries(text: str) -> int:
-    tries = int(text)
-    if not 1 <= tries <= 1000:
-        raise argparse.ArgumentTypeError("it is not between 1 and 1000")
-    return tries
+    return int(number(text, 1, 1000, whole=True))
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= _DAY:
-        raise argparse.ArgumentTypeError("it is not between 0 and 86400")
-    return seconds
+    return number(text, 0, _DAY)
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:

@@ -18,6 +18,7 @@ from typing import Any
 
 from masakarimonitors.cmd import sockets
 from masakarimonitors.cmd.console import shadow, tables
+from masakarimonitors.cmd.console.arguments import meant, number
 from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Row, Writer, whole
@@ -52,10 +53,20 @@ class Wanted:
     def fits(self, row: Row) -> bool:
         """Whether a row that is about a subject is to be shown."""
         subject = str(row.get("subject", "")).casefold()
-        state = str(row.get("state") or row.get("ruling") or "waiting").casefold()
+        words = {word.casefold() for word in self.states}
         return (not self.subjects or any(word.casefold() in subject for word in self.subjects)) and (
-            not self.states or state in {word.casefold() for word in self.states}
+            not words or not words.isdisjoint(_states(row))
         )
+
+    def nothing_in(self, snapshots: Sequence[Any]) -> str:
+        """What is said where nothing of what these monitors show is wanted; nothing where something is."""
+        kept = [self.of(snapshot) for snapshot in snapshots]
+        if self.is_all or any(row for one in kept for row in _about_subjects(one)):
+            return ""
+        known = {state for one in snapshots for row in _about_subjects(one) for state in _states(row)}
+        odd = [word for word in self.states if word.casefold() not in known]
+        hints = "".join(f" Nothing is {word} at present{meant(word.casefold(), known)}" for word in odd)
+        return f"Nothing of what the monitors that answer show is as was asked for.{hints}"
 
     def of(self, snapshot: Any) -> Any:
         """The snapshot without what is not wanted."""
@@ -67,6 +78,17 @@ class Wanted:
 
 
 _ABOUT_SUBJECTS = ("subjects", "delivered", "verdicts")
+
+
+def _about_subjects(snapshot: Any) -> list[Row]:
+    rows = [row for key in _ABOUT_SUBJECTS for row in snapshot.get(key, ())]
+    return [*rows, *snapshot["outbox"].get("waiting", ())]
+
+
+def _states(row: Row) -> Collection[str]:
+    """By which states, or rulings, it is found: "down" finds what is "down, waiting for the next slow try", too."""
+    state = str(row.get("state") or row.get("ruling") or "waiting").casefold()
+    return (state, state.partition(",")[0])
 
 
 def add_parser(commands: Any) -> None:
@@ -108,10 +130,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0.1 <= seconds <= 86400:
-        raise argparse.ArgumentTypeError("it is not between 0.1 and 86400")
-    return seconds
+    return number(text, 0.1, 86400)
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
@@ -146,6 +165,8 @@ class _Looking:
         expected = sockets.to_run(self._conf) if silent else NONE_EXPECTED
         missing = {name for name in silent if name in expected.names}
         _print(found, wanted, missing, as_json=as_json)
+        if why := wanted.nothing_in([one.snapshot for one in found if one.answer is Answer.SAID]):
+            say(why, to=sys.stderr)
         if self._fault:
             say(self._fault, lines=True, to=sys.stderr)
         if there.unknown:

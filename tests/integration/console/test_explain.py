@@ -113,7 +113,7 @@ def test_a_process_that_died_and_whose_report_was_refused_is_explained_in_the_fi
         "reported:",
         "made",
         "sent to masakari-api",
-        "refused after 1 tries",
+        "refused after 1 try",
     ):
         assert words in past
     assert past.index("reported:") < past.index("refused after")

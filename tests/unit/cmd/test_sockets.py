@@ -1,6 +1,7 @@
 """Where the monitors' sockets are looked for, and what is known of those in a folder that is closed."""
 
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,40 @@ def test_where_the_table_does_not_tell_it_is_not_known(monkeypatch: pytest.Monke
     assert "is not known" in sockets.hidden("hostmonitor", [STATE / ("long" * 30)])
     monkeypatch.setattr(run_folder, "listening", lambda: run_folder.Listening((), whole=False))
     assert "whether hostmonitor runs is not known" in sockets.hidden("hostmonitor", [STATE])
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (f"{STATE}/hostmonitor.sqlite", ""),
+        (f"{STATE}/../somewhere/hostmonitor.sqlite", ""),
+        (None, ""),
+        (
+            "/srv/hostmonitor.sqlite",
+            "in /srv; this configuration looks into /var/lib/somewhere. Name the one",
+        ),
+        ("memory", "in memory: `masakari-monitors status` shows what waits there."),
+    ],
+)
+def test_one_that_keeps_its_files_elsewhere_is_told_of(where: str | None, said: str) -> None:
+    assert said in sockets.kept_elsewhere("hostmonitor", where, STATE)
+    assert bool(said) is bool(sockets.kept_elsewhere("hostmonitor", where, STATE))
+
+
+def test_one_that_hangs_costs_its_time_once_at_all_of_its_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first waits until the second was asked."""
+    monkeypatch.setattr(sockets, "_AT_ONCE", 0.0)
+    asked = [threading.Event(), threading.Event()]
+
+    def ask(path: Path) -> bool:
+        number = int(path.name)
+        asked[number].set()
+        return asked[1 - number].wait(60)
+
+    assert sockets.ask_each([Path("0"), Path("1")], ask, lambda told: False) == [True, True]
+
+
+def test_once_one_has_said_enough_no_other_is_asked() -> None:
+    asked: list[Path] = []
+    sockets.ask_each([Path("0"), Path("1")], asked.append, lambda told: True)
+    assert asked == [Path("0")]

@@ -241,7 +241,7 @@ def test_the_rest_shows_each_gate_each_report_and_the_past_in_order() -> None:
         "|2026-11-22 02:09:00|processmonitor|process:nova-compute report 4 (PROCESS node05 STOPPED nova-compute) "
         "delivered after 0 tries",
         "|2026-11-22 02:10:00|hostmonitor|suspected: it is down [by consul Sample; rule: settling]",
-        "|2026-11-22 02:31:00|hostmonitor|report 16 (COMPUTE_HOST node05 STOPPED) delivered after 1 tries: 202",
+        "|2026-11-22 02:31:00|hostmonitor|report 16 (COMPUTE_HOST node05 STOPPED) delivered after 1 try: 202",
     ]
 
 

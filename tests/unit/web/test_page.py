@@ -14,6 +14,7 @@ from masakarimonitors.status.asked import Answer
 from masakarimonitors.web.lives import Life, Seen
 from masakarimonitors.web.page import TOP, VERDICTS, Element, Shown, elements
 from masakarimonitors.web.past import OnDisk
+from masakarimonitors.web.rendering import Rendering
 from tests.unit.web.rig import NAMES, NOW, grid, seen, snapshot, subject
 
 
@@ -211,3 +212,19 @@ def test_a_shadow_is_called_one_with_how_it_agrees() -> None:
     told = {"agreement": {"pending": 1, "both": 2}}
     found = shown(seen("hostmonitor", shadow=told), seen("processmonitor"))
     assert [one["shadow"] for one in of(found, "monitors")] == ["1 pending, 2 both", ""]
+
+
+def test_of_those_that_do_not_answer_no_count_is_made_up() -> None:
+    (head,) = of(shown(seen("hostmonitor", Answer.HUNG), seen("processmonitor", Answer.NONE)), "head")
+    assert (head["heard"], head["unheard"]) == (False, 1)
+    assert "is not known: no monitor answers" in words(head) and "0 alarms" not in words(head)
+    (head,) = of(shown(seen("hostmonitor", Answer.HUNG), seen("processmonitor")), "head")
+    assert "0 reports waiting</a>; of 1 that does not answer nothing is known." in words(head)
+    (head,) = of(shown(seen("processmonitor")), "head")
+    assert "0 reports waiting</a>." in words(head)
+
+
+def words(head: dict[str, Any]) -> str:
+    element = Element(id="headline", box="head", key="", kind="headline", data=head)
+    (piece,) = Rendering().pieces([element])
+    return " ".join(piece.html.split())

@@ -1,11 +1,13 @@
 """What is typed in any order is understood, and what is misspelt is answered with what was meant."""
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 
 import pytest
 
 from masakarimonitors.cmd.console.arguments import FLAGS, VALUED, Parser, Typed, meant
-from masakarimonitors.cmd.masakari_monitors import COMMANDS, parse
+from masakarimonitors.cmd.masakari_monitors import COMMANDS, parse, parser
 from masakarimonitors.conf import loader
 
 
@@ -62,8 +64,10 @@ def test_each_option_of_oslo_config_s_is_known() -> None:
         ("outbox shwo hostmonitor/1", "there is no command 'shwo'; did you mean show?"),
         ("outbox --limt 3", "outbox list has no option --limt; did you mean --limit?"),
         ("run --monitor", "expected one argument"),
-        ("outbox --limit 0", "argument --limit: it is less than 1"),
-        ("status --watch 0", "argument --watch: it is not between"),
+        ("outbox --limit 0", "argument --limit: '0' is no whole number of at least 1"),
+        ("status --watch 0", "argument --watch: '0' is no number from 0.1 to 86400"),
+        ("outbox --limit 1.5", "'1.5' is no whole number of at least 1"),
+        ("status --watch x", "'x' is no number from 0.1 to 86400"),
         ("outbox drop", "the following arguments are required: id"),
     ],
 )
@@ -103,3 +107,24 @@ def test_no_option_is_guessed_from_its_beginning() -> None:
 def test_what_was_meant_is_near_or_begins_so() -> None:
     assert meant("stat", COMMANDS) == "; did you mean status?"
     assert meant("qqq", COMMANDS) == ""
+
+
+def _takers(of: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in of._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for one in action.choices.values():
+                yield from _takers(one)
+        elif action.type is not None:
+            yield action
+
+
+@pytest.mark.parametrize("typed", ["", "x", "1e999", "nan", "-7"])
+def test_no_value_is_refused_in_the_words_of_this_program_s_own_text(typed: str) -> None:
+    """argparse names the function that has raised ValueError."""
+    found = [one for name in COMMANDS for one in _takers(parser(name))]
+    assert found
+    for action in found:
+        convert = action.type
+        assert callable(convert)
+        with contextlib.suppress(argparse.ArgumentTypeError):
+            convert(typed)

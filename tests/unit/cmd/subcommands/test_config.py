@@ -49,3 +49,11 @@ def test_a_file_that_cannot_be_loaded_is_told_first(
     assert "monitoring_interval = soon" in capsys.readouterr().err
     assert migrate("--json", str(tmp_path / "absent.conf")) == 1
     assert "absent.conf" in json.loads(capsys.readouterr().out)["fault"]
+
+
+def test_what_is_said_in_two_lines_is_shown_in_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert migrate(str(tmp_path / "nowhere.conf")) == 1
+    said = capsys.readouterr().err
+    assert said.endswith("\nMend this first: then what each line means can be told.\n") and "\\n" not in said

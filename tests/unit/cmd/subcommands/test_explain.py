@@ -21,6 +21,7 @@ from masakarimonitors.journal.record import JournalRecord, Kind, to_line
 from masakarimonitors.outbox.rows import Put, Row
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.status import unix_socket
+from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow
 from tests.fixtures.fake_clock import FakeClock
 from tests.unit.cmd.conftest import Run
@@ -283,3 +284,28 @@ def test_on_a_terminal_columns_are_lined_up_and_nothing_is_cut(
     assert "what happened (UTC):" in said and "a" * 300 in said[-2] + said[-1]
     assert {row.index("held: ") for row in said[-2:]} == {len("  2026-11-22 02:10:00  processmonitor  ")}
     assert "\t" not in "".join(said)
+
+
+async def test_what_a_blind_monitor_does_not_know_is_not_unknown_to_all(
+    run: Run, tmp_path: Path, capsys: Said
+) -> None:
+    blind = replace(
+        monitor("hostmonitor"), views=lambda now: [View("link:cluster", Sight.BLIND, "no corosync")]
+    )
+    async with unix_socket.serve(blind, FakeClock(), tmp_path / "state/hostmonitor.sock"):
+        assert await asyncio.to_thread(run, "explain", "host:node05") == 4
+        said = capsys.readouterr().err
+        assert (
+            "hostmonitor cannot tell whether it is to watch it. It is blind: link:cluster: no corosync"
+            in said
+        )
+        assert await asyncio.to_thread(run, "explain", "process", "x") == 1, "it watches no process"
+
+
+async def test_a_journal_in_another_folder_is_told_of(run: Run, tmp_path: Path, capsys: Said) -> None:
+    far = replace(
+        monitor("hostmonitor", WELL), journal=lambda: {"where": "/srv/hostmonitor.journal", "lost": 0}
+    )
+    async with unix_socket.serve(far, FakeClock(), tmp_path / "state/hostmonitor.sock"):
+        assert await asyncio.to_thread(run, "explain", "node05") == 0
+    assert "hostmonitor runs, and keeps its reports in /srv; " in capsys.readouterr().err

@@ -338,3 +338,42 @@ def test_a_terminal_gets_each_monitor_s_reports_under_its_name(
     said = capsys.readouterr().out
     assert f"processmonitor ({tmp_path}/state/processmonitor.sqlite)" in said.replace("\n", "")
     assert f"process:{name}" in said and "2026-11-22 08:05:00 UTC" in said
+
+
+@pytest.mark.parametrize(
+    ("outbox", "said"),
+    [
+        ({"where": "/srv/processmonitor.sqlite"}, "processmonitor runs, and keeps its reports in /srv; this"),
+        ({"where": "memory"}, "processmonitor runs, and keeps its reports in memory"),
+        ({"disk_fault": "no room"}, "what its file does not take in memory alone (no room)"),
+        ({}, ""),
+    ],
+)
+async def test_what_a_monitor_has_that_its_file_has_not_is_not_passed_over(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], outbox: dict[str, str], said: str
+) -> None:
+    path = tmp_path / "state/processmonitor.sqlite"
+    write(path, [row(1)])
+    shown = {"monitor": "processmonitor", "outbox": {"where": str(path), **outbox}}
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(json.dumps(shown).encode())
+        writer.close()
+
+    async with await asyncio.start_unix_server(answer, tmp_path / "state/processmonitor.sock"):
+        assert await asyncio.to_thread(run, "outbox") == (4 if said else 0)
+        assert said in capsys.readouterr().err
+        with pytest.raises(ConfigFault) as fault:
+            await asyncio.to_thread(run, "outbox", "show", "processmonitor/2")
+    assert str(fault.value).startswith("There is no report processmonitor/2")
+    assert said in str(fault.value)
+
+
+def test_of_none_it_is_said_to_people_that_there_is_none(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "Writer", lambda: Writer(sys.stdout, 80))
+    assert run("outbox") == 0
+    assert capsys.readouterr().out == "No report is listed.\n"
+    assert run("outbox", "--state", "refused") == 0
+    assert capsys.readouterr().out == "No report is as was asked for.\n"

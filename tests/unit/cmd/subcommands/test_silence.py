@@ -5,12 +5,15 @@ import contextlib
 import datetime
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from masakarimonitors.cmd.console.tables import Writer
+from masakarimonitors.cmd.subcommands import silence as silence_command
 from masakarimonitors.core.silences.silence import as_json
 from masakarimonitors.core.silences.wish import Add, Answer, End, Wish
 from masakarimonitors.outbox import control
@@ -203,7 +206,7 @@ def test_what_makes_no_sense_is_a_wrong_argument(run: Run, words: tuple[str, ...
 
 async def shown(state: Path, name: str, document: dict[str, Any]) -> AsyncIterator[None]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(json.dumps(document).encode())
+        writer.write(json.dumps({"monitor": name, **document}).encode())
         writer.close()
 
     async with await asyncio.start_unix_server(answer, state / f"{name}.sock"):
@@ -231,4 +234,27 @@ async def test_a_monitor_that_cannot_be_asked_is_said(
 
     async with await asyncio.start_unix_server(answer, state / "hostmonitor.sock"):
         assert await asyncio.to_thread(run, "silence", "list") == 4
-    assert "hostmonitor gives no answer" in capsys.readouterr().err
+    assert "hostmonitor answers what makes no sense" in capsys.readouterr().err
+
+
+async def test_one_that_runs_with_another_configuration_is_not_said_to_be_away(
+    run: Run, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show = contextlib.asynccontextmanager(shown)
+    async with show(state, "processmonitor", {"outbox": {"where": "/srv/processmonitor.sqlite"}}):
+        code = await asyncio.to_thread(
+            run, "silence", "add", "process:x", "--for", "1h", "--reason", "because"
+        )
+    said = capsys.readouterr().err
+    assert (code, "does not run" in said) == (4, False)
+    assert "processmonitor runs, and keeps its reports in /srv" in said
+
+
+async def test_that_nothing_is_silenced_is_said_to_people(
+    run: Run, state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence_command, "Writer", lambda: Writer(sys.stdout, 80))
+    show = contextlib.asynccontextmanager(shown)
+    async with show(state, "processmonitor", {}):
+        assert await asyncio.to_thread(run, "silence") == 0
+    assert capsys.readouterr().out == "Nothing is silenced.\n"

@@ -458,3 +458,22 @@ async def test_the_monitors_of_all_hosts_are_shown_where_they_are_read(
         )
         await asyncio.to_thread(run, "status", "--json")
         assert json.loads(capsys.readouterr().out)["fleet"] == told
+
+
+async def test_that_nothing_is_as_was_asked_for_is_said_with_what_was_meant(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    async with shown(tmp_path, clock, busy(clock)):
+        await asyncio.to_thread(run, "status", "--state", "repoted")
+        assert "Nothing is repoted at present; did you mean reported?" in capsys.readouterr().err
+        await asyncio.to_thread(run, "status", "--subject", "nobody")
+        assert "show is as was asked for.\n" in capsys.readouterr().err
+        await asyncio.to_thread(run, "status", "--state", "reported")
+        assert "asked for" not in capsys.readouterr().err
+
+
+def test_a_state_is_found_by_its_first_words() -> None:
+    wanted = status.Wanted(["processmonitor"], states=["DOWN"])
+    assert wanted.fits({"subject": "process:x", "state": "down, waiting for the next slow try"})
+    assert not wanted.fits({"subject": "process:x", "state": "downstream, or not"})
