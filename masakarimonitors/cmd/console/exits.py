@@ -123,7 +123,7 @@ _OWN: Mapping[str, Means] = {
         Exit.AMISS: "not so",
         Exit.WRONG_WORDS: "wrong arguments, or nobody has that name",
         Exit.NONE_THERE: "no monitor runs here from whose view it could be played",
-        Exit.UNKNOWN: "the one that runs could not be asked",
+        Exit.UNKNOWN: "the one that runs could not be asked, or is blind, and knows nobody of that name",
     },
     "replay": {
         Exit.FINE: "what comes of it is what was reported",

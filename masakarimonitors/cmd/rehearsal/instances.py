@@ -50,6 +50,9 @@ def play(
     if instance is None:
         known = [word for one in state.instances.values() for word in (one.identity.name, one.identity.uuid)]
         say(f"no instance is known here by the name {name}{meant(name, known)}", to=sys.stderr)
+        if not from_none and (why := standing.blindness(conf, MONITOR)):
+            say(why, to=sys.stderr)
+            return Exit.UNKNOWN
         return Exit.WRONG_WORDS
     subject = subject_of(instance.identity)
     held = next((one for one in stands.silences if one.covers(subject)), None)

@@ -12,6 +12,7 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.rehearsal.written import Kinds, Unreadable, write
 from masakarimonitors.core.silences.silence import Silence, from_json
 from masakarimonitors.status.asked import Answer
+from masakarimonitors.status.health import Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,18 @@ def live(conf: cfg.ConfigOpts, monitor: str, kinds: Callable[[], Kinds], otherwi
             f"The {monitor} that runs cannot be understood: {fault}. If it is of another release, restart it"
         )
         raise CannotAsk(why, Exit.UNKNOWN) from fault
+
+
+def blindness(conf: cfg.ConfigOpts, monitor: str) -> str:
+    """What the monitor on this host does not see at present, as a sentence; empty if it sees, or does not answer.
+
+    Whom a blind one does not know, there may be all the same.
+    """
+    found = sockets.best(monitor, sockets.search(conf, ".sock"))
+    snapshot = found.snapshot if found.answer is Answer.SAID else {}
+    causes = [one for one in snapshot.get("causes") or () if one.get("level") == Level.BLIND.value]
+    seen = "; ".join(f"{one.get('subject')}: {one.get('seen')}" for one in causes)
+    return f"{monitor} cannot tell: it is blind ({seen})" if seen else ""
 
 
 def _silences(told: Any) -> Sequence[Silence]:

@@ -265,6 +265,8 @@ def _confirmed(report: Report) -> bool:
         f"{report.name}: {row.subject}, made {tables.for_people(row.created)} UTC because {row.why}",
         to=sys.stderr,
     )
+    if row.in_doubt:
+        say("The answer to an earlier try was lost, so masakari may have it already.", to=sys.stderr)
     say("If it is dropped, masakari is not told of it, and nobody recovers because of it.", to=sys.stderr)
     if not sys.stdin.isatty():
         say("There is no terminal to ask at: say --yes if you mean it.", to=sys.stderr)
@@ -309,7 +311,7 @@ def _drop_alone(conf: cfg.ConfigOpts, report: Report, asked: Asked) -> str:
         # Once more, now that nobody else writes.
         row = _waiting(_find_in(report.monitor, report.path, report.row.id)).row
         who = f"uid {os.getuid()} ({asked.who})"
-        words = dropped(replace(asked, who=who), row)
+        words = dropped(replace(asked, who=who), row, flying=False)
         ended = replace(
             row,
             status=ReportStatus.WITHDRAWN,

@@ -146,7 +146,12 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
         say(str(fault), to=sys.stderr)
         return fault.code
     arguments.what = words
-    return hosts.play(arguments, rules, stands, well)
+    code = hosts.play(arguments, rules, stands, well)
+    unknown = code is Exit.WRONG_WORDS and not (well or arguments.link)
+    if unknown and (why := standing.blindness(conf, "hostmonitor")):
+        say(why, to=sys.stderr)
+        return Exit.UNKNOWN
+    return code
 
 
 def _words(words: Sequence[str]) -> list[str]:

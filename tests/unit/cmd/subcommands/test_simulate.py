@@ -13,6 +13,7 @@ from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.rehearsal.written import write
 from masakarimonitors.core.silences.silence import as_json
 from masakarimonitors.status import unix_socket
+from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
 from tests.fixtures import instance_play
 from tests.fixtures.fake_clock import FakeClock
@@ -224,6 +225,22 @@ async def test_an_instance_is_played_as_its_monitor_stands(run: Run, tmp_path: P
     assert (
         "no instance is known here by the name instance-9; did you mean instance-" in capsys.readouterr().err
     )
+
+
+async def test_whom_a_blind_monitor_does_not_know_there_may_be_all_the_same(
+    cloud: Run, tmp_path: Path, capsys: Said
+) -> None:
+    blind = [View("link:cluster", Sight.BLIND, "no corosync")]
+    hosts, guests = Play(shipped_policy()), instance_play.Play()
+    for name, seen, word in (
+        ("hostmonitor", running(hosts.rules, hosts.state, hosts.now), "host:node99"),
+        ("instancemonitor", running(guests.policy, guests.state, guests.now, "instancemonitor"), "vm:x"),
+    ):
+        assert await play(cloud, seen, tmp_path, word) == 2
+        assert "blind" not in capsys.readouterr().err
+        assert await play(cloud, replace(seen, views=lambda now: blind), tmp_path, word) == 4
+        said = f"{name} cannot tell: it is blind (link:cluster: no corosync)"
+        assert said in capsys.readouterr().err
 
 
 def test_an_instance_is_played_from_none_if_that_is_asked_for(run: Run, capsys: Said) -> None:
