@@ -98,7 +98,7 @@ class Daemon(Generic[S, O]):
         return [
             *self._unconfirmed.describe(now),
             *(
-                SubjectRow(one.subject, DROPPED, f"{one.seen}; masakari is not told")
+                SubjectRow(one.subject, DROPPED, f"{one.seen}; it is offered no more")
                 for one in self._dropped.values()
             ),
             *self._monitor.describe(self._state),

@@ -120,7 +120,7 @@ class ByHand:
 
     async def _drop(self, row: Row, asked: Asked) -> Done:
         flying = self._delivery.is_in_flight(row.subject)
-        words = dropped(asked, row)
+        words = dropped(asked, row, flying=flying)
         self._delivery.give_up(row, words)
         self._on_dropped(Verdict(row.subject, Ruling.WITHDRAWN, words, evidence=row.why, alarm=True))
         said = f"The report about {row.subject} is dropped. {arrived(row, flying=flying)}"
@@ -131,10 +131,14 @@ class ByHand:
         return Done(True, said)
 
 
-def dropped(asked: Asked, row: Row) -> str:
-    """Who has dropped it, and why."""
+def dropped(asked: Asked, row: Row, *, flying: bool) -> str:
+    """Who has dropped it, and why, and whether masakari may have it all the same."""
     why = f": {asked.why}" if asked.why else ", who gave no reason"
-    return f"the report (number {row.id}) was dropped by {asked.who}{why}"
+    doubt = ""
+    if flying or row.in_doubt:
+        lost = "it was being offered at that moment" if flying else "the answer to an earlier try was lost"
+        doubt = f"; masakari may have it all the same, since {lost}"
+    return f"the report (number {row.id}) was dropped by {asked.who}{why}{doubt}"
 
 
 def arrived(row: Row, *, flying: bool) -> str:

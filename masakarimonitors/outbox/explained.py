@@ -4,7 +4,7 @@ In: one row, and what the delivery knows of it at this moment. Out: facts for pe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
@@ -16,7 +16,7 @@ from masakarimonitors.outbox.rows import Row
 class ReportGate(StrEnum):
     """What a report that waits has to pass, in this order."""
 
-    ON_DISK = "its report is on disk"
+    KEPT = "its report is kept"
     CONFIRMED = "its report is confirmed since the start"
     REACHED = "masakari-api takes reports"
     ITS_TURN = "its turn at masakari's engine"
@@ -28,8 +28,9 @@ class ReportGate(StrEnum):
 class RowSeen:
     """One row that waits, and what stands in its way.
 
-    `written`: it is on disk, or has waited for a disk that takes nothing; `unconfirmed`: it is of the last life, and
-    its monitor has not said that it holds. `trouble`: why masakari-api is out of reach, and `shut_until`: the monotonic
+    `written`: it is on disk, or has waited for a disk that takes nothing; `unkept`: why what is written at present is
+    in memory alone; `unconfirmed`: it is of the last life, and its monitor has not said that it holds. `trouble`: why
+    masakari-api is out of reach, and `shut_until`: the monotonic
     second of the next try then; `asked`: that try is under way. `paced`: why it waits for masakari's engine. `due`: the
     monotonic second of its next try; `window`: an older report hides it until then. `expires`: the one at which it is
     given up.
@@ -37,6 +38,7 @@ class RowSeen:
 
     row: Row
     written: bool = True
+    unkept: str = ""
     unconfirmed: bool = False
     trouble: str = ""
     shut_until: float | None = None
@@ -54,12 +56,7 @@ def gates(seen: RowSeen, now: Instant) -> Sequence[GateSeen]:
     hidden = "an older report of the same kind hides it at masakari-api" if seen.window else ""
     return in_order(
         [
-            gate(
-                ReportGate.ON_DISK,
-                holds=not seen.written,
-                why="it is being written, or one before it is",
-                release="Nothing, or the disk of [DEFAULT] state_path: see the outbox's fault in the status.",
-            ),
+            _kept(seen),
             gate(
                 ReportGate.CONFIRMED,
                 holds=seen.unconfirmed,
@@ -96,3 +93,16 @@ def gates(seen: RowSeen, now: Instant) -> Sequence[GateSeen]:
             ),
         ]
     )
+
+
+def _kept(seen: RowSeen) -> GateSeen:
+    """A disk that takes nothing keeps no report back; that it has none of it is said."""
+    found = gate(
+        ReportGate.KEPT,
+        holds=not seen.written,
+        why="it is being written, or one before it is",
+        release="Nothing, or the disk of [DEFAULT] state_path: see the outbox's fault in the status.",
+    )
+    if found.shut or not seen.unkept:
+        return found
+    return replace(found, why=f"perhaps in memory alone, and then it ends with the monitor: {seen.unkept}")

@@ -186,7 +186,7 @@ def test_what_a_person_dropped_is_shown_so_and_is_not_reported_again_in_this_lif
     play = reported()
     play.report_ends(ReportStatus.WITHDRAWN, "dropped by alice")
     (row,) = describe(play.state, play.policy)
-    assert row.alarm and "a person dropped its report; masakari is not told (dropped by alice)" in row.detail
+    assert row.alarm and "a person dropped its report, and it is offered no more (dropped by alice)" in row.detail
     for _ in range(10):
         play.to_next_alarm()
         play.stays_gone()

@@ -593,7 +593,7 @@ async def test_a_dropped_report_is_a_ruling_and_shown_until_its_subject_is_well_
         )
     assert [one.verdict.why for one in record.verdicts] == ["uid 0 (root) has dropped it"] * 3
     assert shown() == ["process:a", "process:b", "process:c"]
-    assert "masakari is not told" in daemon.subjects()[0].detail
+    assert "it is offered no more" in daemon.subjects()[0].detail
     well.add("process:a")
     told = ProcessNotification("node01", clock.now().wall, event=HostEvent.STOPPED, process_name="b")
     ended = Row.new(1, told, "", clock.now())

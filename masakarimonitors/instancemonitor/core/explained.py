@@ -55,7 +55,7 @@ _UNTOLD: Mapping[Fate, tuple[Standing, str]] = {
     ),
     Fate.DROPPED: (
         Standing.HELD,
-        "it died, and its report was taken back before masakari had it, and is not offered again",
+        "it died, and its report was taken back, and is not offered again",
     ),
     Fate.WITH_HOST: (
         Standing.TOLD,

@@ -152,6 +152,7 @@ class Delivery:
             RowSeen(
                 row=row,
                 written=row.id in free | unconfirmed,
+                unkept=self._outbox.fault or ("" if self._outbox.keeps else self._outbox.where),
                 unconfirmed=row.id in unconfirmed,
                 trouble=self.shut,
                 shut_until=self._breaker.until if self._breaker.open else None,
@@ -493,7 +494,15 @@ class Delivery:
             if self._breaker.open:
                 # Whether it takes others is not known yet; but it is not what was seen before that keeps this one.
                 self._breaker = replace(self._breaker, reason=outcome.answer)
-            LOG.warning("masakari-api failed on the report about %s (%s); kept", row.subject, outcome.answer)
+            about = event("report.kept", subject=row.subject, report_id=row.id, answer=outcome.answer)
+            LOG.warning(
+                "masakari-api failed on the report about %s (report %d, try %d: %s); kept",
+                row.subject,
+                row.id,
+                row.attempts,
+                outcome.answer,
+                extra=about,
+            )
         elif fresh:
             failures = self._breaker.failures + 1
             delay = self._policy.backoff_limit if outcome.slow else self._policy.delay(failures, jitter)

@@ -20,7 +20,7 @@ _FIRST_AGAIN = 300.0
 _LAST_AGAIN = 3600.0
 _OLD = 3600.0
 
-DROPPED = "a person dropped its report; masakari is not told"
+DROPPED = "a person dropped its report, and it is offered no more"
 
 
 class Fate(StrEnum):

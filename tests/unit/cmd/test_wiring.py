@@ -189,9 +189,7 @@ async def test_a_report_that_waits_is_explained_gate_by_gate_and_kept_in_the_jou
     (told,) = as_list(wired.status.answer(["process:x"], clock.now())["explained"])
     (waiting,) = told["waiting"]
     assert waiting["report"] == 1 and waiting["why"] == "it died"
-    assert [gate["gate"] for gate in waiting["gates"] if gate["passage"] == "holds"] == [
-        "its report is on disk"
-    ]
+    assert [gate["gate"] for gate in waiting["gates"] if gate["passage"] == "holds"] == ["its report is kept"]
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery)]
         await settle()

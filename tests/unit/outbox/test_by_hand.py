@@ -39,6 +39,10 @@ def away(notification: dict[str, Any]) -> Outcome:
     return Unreachable("connection refused", maybe_accepted=False)
 
 
+def lost(notification: dict[str, Any]) -> Outcome:
+    return Unreachable("no answer within 30 s", maybe_accepted=True)
+
+
 @contextlib.asynccontextmanager
 async def hand(
     answer: Callable[[dict[str, Any]], Outcome] | None = None,
@@ -162,6 +166,23 @@ async def test_a_dropped_report_is_never_sent_and_is_a_verdict_with_a_name() -> 
         (verdict,) = by.told
         assert (verdict.subject, verdict.ruling, verdict.alarm) == (row.subject, Ruling.WITHDRAWN, True)
         assert WHO in verdict.why and "node05 was scrapped" in verdict.why
+
+
+async def test_of_one_that_may_have_arrived_nobody_says_that_masakari_does_not_have_it() -> None:
+    """What is kept of it, and its verdict, are all that anybody reads later."""
+    async with hand(lost) as by:
+        await by.on.submit(by.on.report("x"))
+        await by.do(Act.DROP)
+        (row,) = by.on.rows()
+        assert row.answer.endswith(
+            "masakari may have it all the same, since the answer to an earlier try was lost"
+        )
+        assert by.told[0].why == row.answer
+    async with hand() as by:
+        by.on.api.hold = asyncio.Event()
+        await by.on.submit(by.on.report("x"))
+        await by.do(Act.DROP)
+        assert by.told[0].why.endswith("since it was being offered at that moment")
 
 
 async def test_one_dropped_report_holds_up_no_other() -> None:

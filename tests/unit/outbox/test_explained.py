@@ -23,10 +23,16 @@ def test_what_nothing_holds_passes_every_gate_in_their_order() -> None:
     assert {one.passage for one in seen} == {Passage.PASSED}
 
 
+def test_what_its_disk_does_not_take_leaves_and_is_not_said_to_be_there() -> None:
+    first = gates(RowSeen(row=ROW, unkept="the disk is full"), NOW)[0]
+    assert (first.passage, first.why[-16:]) == (Passage.PASSED, "the disk is full")
+    assert "disk" not in first.name
+
+
 @pytest.mark.parametrize(
     ("seen", "gate", "words"),
     [
-        (RowSeen(row=ROW, written=False), ReportGate.ON_DISK, "being written"),
+        (RowSeen(row=ROW, written=False), ReportGate.KEPT, "being written"),
         (RowSeen(row=ROW, unconfirmed=True), ReportGate.CONFIRMED, "before this start"),
         (RowSeen(row=ROW, trouble="503", shut_until=160.0), ReportGate.REACHED, "503"),
         (RowSeen(row=ROW, trouble="503", asked=True), ReportGate.REACHED, "asked again at this moment"),

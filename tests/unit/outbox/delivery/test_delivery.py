@@ -295,7 +295,9 @@ async def test_refused_is_settled_and_not_retried() -> None:
         assert len(on.api.offers) == 2
 
 
-async def test_a_report_that_the_api_alone_fails_on_does_not_stop_the_others() -> None:
+async def test_a_report_that_the_api_alone_fails_on_does_not_stop_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def answer(notification: dict[str, Any]) -> Outcome:
         if notification["payload"]["process_name"] == "poison":
             return Unreachable("500", maybe_accepted=True, row_only=True)
@@ -304,6 +306,8 @@ async def test_a_report_that_the_api_alone_fails_on_does_not_stop_the_others() -
     async with stage(answer) as on:
         await on.submit(on.report("poison"), on.report("a"), on.report("b"))
         assert on.statuses() == ["pending", "delivered", "delivered"]
+        (kept,) = [one for one in caplog.records if getattr(one, "event", "") == "report.kept"]
+        assert (getattr(kept, "report_id", 0), getattr(kept, "answer", "")) == ("1", "500")
         await on.clock.advance(30)
         assert on.names().count("poison") == 3
         # Beyond the patience of api_retry_max it no longer holds up its own subject either.
