@@ -286,11 +286,12 @@ def _told_masakari(story: Story, told: Answer) -> str:
     where = f"; there it is: {delivered[-1].get('state')}" if delivered else ""
     if alarm is not None:
         where = f"; {alarm.get('state')}: {alarm.get('detail')}"
-    ended = [
-        one for one in story.past if one.kind is Kind.ENDED and one.status == ReportStatus.DELIVERED.value
-    ]
+    shadow = bool(told.explained.get("shadow"))
+    end = ReportStatus.WOULD_BE_SENT if shadow else ReportStatus.DELIVERED
+    ended = [one for one in story.past if one.kind is Kind.ENDED and one.status == end.value]
     which = f" (report {ended[-1].report}{_notification(ended[-1])})" if ended else ""
-    return f"{_name(story)} has failed{_since(story, told, 'at')}, and masakari was told{which}: {_why(told)}{where}."
+    was = "would have been told by this shadow" if shadow else "was told"
+    return f"{_name(story)} has failed{_since(story, told, 'at')}, and masakari {was}{which}: {_why(told)}{where}."
 
 
 def _acting(story: Story, told: Answer) -> str:

@@ -315,8 +315,7 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
         detail.append(f"down since {outage.since.wall:%Y-%m-%d %H:%M:%S} UTC")
         if outage.tries:
             detail.append(f"restarts tried: {outage.tries} (report after {policy.tries})")
-        if outage.report.text:
-            detail.append(outage.report.text)
+        detail += filter(None, [outage.report.text(tells=policy.tells)])
     if isinstance(process.stage, Unclear):
         held = UNCLEAR
         detail.append(f"{process.stage.who}: compare the list with `masakari-monitors check`")

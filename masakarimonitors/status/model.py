@@ -256,7 +256,8 @@ class MonitorStatus:
 
     def explained(self, subjects: Sequence[str], now: Instant, rows: Sequence[SubjectRow]) -> list[JSON]:
         """Of each of these subjects that this monitor knows, how it stands; `rows`: all that `delivered` shows."""
-        return [told for subject in subjects if (told := self.explain(subject, now, rows)) is not None]
+        found = [told for subject in subjects if (told := self.explain(subject, now, rows)) is not None]
+        return list(found) if self.shadow is None else [{**told, "shadow": True} for told in found]
 
     def snapshot(self, now: Instant) -> dict[str, JSON]:
         """Everything, as JSON; ages are in seconds."""

@@ -179,6 +179,21 @@ def test_a_shadow_has_told_nothing_so_it_does_not_say_that_masakari_was_told() -
     assert not any(one.alarm for one in later.told)
 
 
+def test_a_shadow_does_not_say_of_what_is_down_that_masakari_was_told_of_it() -> None:
+    """What ours would have told stands until the maintenance that the others' report brought about ends."""
+    play = reported()
+    play.decide = Decider(replace(play.policy, tells=False))
+    play.report_ends(ReportStatus.DELIVERED)
+    (row,) = describe(play.state, replace(play.policy, tells=False))
+    assert "reported: masakari would have been told" in row.detail
+    (row,) = describe(play.state, play.policy)
+    assert "reported: masakari was told" in row.detail
+    play.tell(MaintenanceSeen(True, play.now))
+    play.wait(301.0)
+    play.tell(MaintenanceSeen(False, play.now))
+    assert "masakari would have been told that /usr/bin/nova-compute is down" in play.told[-1].why
+
+
 # -- a report that a person drops -------------------------------------------------------------------------
 
 
@@ -186,7 +201,10 @@ def test_what_a_person_dropped_is_shown_so_and_is_not_reported_again_in_this_lif
     play = reported()
     play.report_ends(ReportStatus.WITHDRAWN, "dropped by alice")
     (row,) = describe(play.state, play.policy)
-    assert row.alarm and "a person dropped its report, and it is offered no more (dropped by alice)" in row.detail
+    assert (
+        row.alarm
+        and "a person dropped its report, and it is offered no more (dropped by alice)" in row.detail
+    )
     for _ in range(10):
         play.to_next_alarm()
         play.stays_gone()

@@ -187,7 +187,9 @@ def _failing(seen: _Seen, outage: Outage) -> tuple[Standing, str, datetime.datet
         return Standing.HELD, _plain(TO_DO[told.reason]), failed
     if report is not None and report.arrived and outage.told_normal:
         by = " from another monitor" if report.fate is Fate.ANOTHERS else ""
-        return Standing.TOLD, f"masakari has its report of {report.made_at:%Y-%m-%d %H:%M:%S} UTC{by}", failed
+        has = "has" if seen.court.policy.tells or by else "would have"  # a shadow sends nothing
+        made = f"{report.made_at:%Y-%m-%d %H:%M:%S} UTC"
+        return Standing.TOLD, f"masakari {has} its report of {made}{by}", failed
     if outage.fate is Fate.REFUSED and report is not None:
         return Standing.REFUSED, report.why or "it gave no reason", failed
     if outage.fate is Fate.PENDING:

@@ -108,7 +108,7 @@ def _standing(process: WatchedProcess, policy: Policy) -> tuple[Standing, str]:
                 "its report could not be delivered in time; it is offered again while it stays down",
             )
         case Fate.DROPPED:
-            return Standing.HELD, outage.report.text
+            return Standing.HELD, outage.report.text(tells=policy.tells)
         case _:
             return Standing.ACTING, f"{stage.text} ({_tried(process, policy)})"
 

@@ -100,14 +100,13 @@ class Report:
         """Whether it has ended without masakari having it."""
         return self.fate in (Fate.REFUSED, Fate.EXPIRED)
 
-    @property
-    def text(self) -> str:
-        """For people."""
+    def text(self, *, tells: bool) -> str:
+        """For people; `tells`: whether what this monitor reports goes to masakari, as nothing of a shadow does."""
         match self.fate:
             case Fate.PENDING:
                 return "report pending"
             case Fate.DELIVERED:
-                return "reported: masakari was told"
+                return f"reported: masakari {'was' if tells else 'would have been'} told"
             case Fate.REFUSED:
                 return f"report refused ({self.why}); offered again while it stays down"
             case Fate.EXPIRED:

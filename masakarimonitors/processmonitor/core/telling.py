@@ -59,9 +59,8 @@ def report(process: WatchedProcess, now: Instant, policy: Policy, evidence: str)
     if lost:  # where its row still waits, it is this one made once more
         why += "; it was reported before this monitor was restarted, and is told again in case that was lost"
     if anew:
-        why += (
-            "; masakari was told of an earlier outage of it, and does not say whether it still acts on that"
-        )
+        earlier = f"masakari {_was_told(policy)} of an earlier outage of it"
+        why += f"; {earlier}, and does not say whether it still acts on that"
     notification = ProcessNotification(policy.hostname, since, HostEvent.STOPPED, process.name)
     made = Report(fate=Fate.PENDING, made_at=since, reported_at=now.wall, ended=outage.report.ended)
     evidence = "; ".join(part for part in (evidence, outage.trouble) if part)
@@ -182,9 +181,10 @@ def maintenance_ended(process: WatchedProcess, at: Instant, policy: Policy) -> O
         and (outage.report.may_be_anothers or outage.report.was_acted_on)
         and _before(outage.report.reported_at or outage.report.made_at, at.wall)
     ):
-        told = f"masakari was told of an earlier outage of {process.name}"
-        if not outage.report.earlier:
-            told = f"masakari was told that {process.name} is down"
+        of = f"that {process.name} is down"
+        if outage.report.earlier:
+            of = f"of an earlier outage of {process.name}"
+        told = f"masakari {_was_told(policy)} {of}"
         why = (
             f"{told}, and this host is no longer on maintenance there: what is down now is told anew once all its"
             " restarts have failed"
@@ -210,6 +210,11 @@ def maintenance_ended(process: WatchedProcess, at: Instant, policy: Policy) -> O
             process, outage=replace(outage, report=replace(outage.report, again_at=at.monotonic))
         )
     return process, decision
+
+
+def _was_told(policy: Policy) -> str:
+    """A shadow goes on as if masakari had taken what it would have told it, and does not say that it has."""
+    return "was told" if policy.tells else "would have been told"
 
 
 def _before(reported_at: datetime.datetime | None, at: datetime.datetime) -> bool:

@@ -82,6 +82,10 @@ OFF = told(Standing.OFF, "masakari has it on maintenance", by_maintenance=True)
             "node05 has failed at 02:10 UTC, and masakari does not have its report (report 17) yet: 503 down.",
         ),
         (
+            told(Standing.TOLD, "6 restarts tried", more={"shadow": True}),
+            "node05 has failed at 02:10 UTC, and masakari would have been told by this shadow: 6 restarts tried.",
+        ),
+        (
             told(Standing.ACTING, "command runs"),
             "node05 is down since 02:10 UTC, and this is being done: command runs.",
         ),

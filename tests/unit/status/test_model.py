@@ -1,6 +1,7 @@
 """What `masakari-monitors status` and status.json see of one monitor."""
 
 import json
+from dataclasses import replace
 
 from masakarimonitors.status.model import MonitorStatus, SubjectRow, as_of_state
 from tests.fixtures.fake_clock import FakeClock
@@ -38,3 +39,10 @@ def test_the_rows_of_a_state_are_made_once() -> None:
     assert len(made) == 2
     assert shown(second, ("a trouble",))[0].state.endswith("(('a trouble',),)")
     assert len(made) == 3
+
+
+def test_what_a_shadow_explains_is_marked_so(status: MonitorStatus, clock: FakeClock) -> None:
+    told = replace(status, explain=lambda subject, now, rows: {"subject": subject, "standing": "told"})
+    assert told.explained(["host:a"], clock.now(), ()) == [{"subject": "host:a", "standing": "told"}]
+    (found,) = replace(told, shadow=dict).explained(["host:a"], clock.now(), ())
+    assert found == {"subject": "host:a", "standing": "told", "shadow": True}

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -166,7 +167,10 @@ def test_a_link_that_is_out_of_sight_holds_what_cannot_be_judged_without_it() ->
 def test_a_report_is_waiting_then_told_or_refused_with_masakaris_words() -> None:
     play = Play(api=False).all_up(HOST).cut(HOST).wait(3.0)
     assert told(play).standing is Standing.WAITING
-    assert told(play.delivered(HOST)).standing is Standing.TOLD
+    found = told(play.delivered(HOST))
+    assert found.standing is Standing.TOLD and found.why.startswith("masakari has its report of ")
+    shadow = explain(play.state, replace(play.rules, tells=False), f"host:{HOST}", play.now)
+    assert shadow is not None and shadow.why.startswith("masakari would have its report of ")
     from masakarimonitors.hostmonitor.core.observation import Outcome
 
     play = Play(api=False).all_up(HOST).cut(HOST).wait(3.0).answers(Outcome.REFUSED, why="409 maintenance")
