@@ -39,6 +39,7 @@ _WORST = (
 )
 
 UNKNOWN = "Nothing is known of {} here: no monitor that runs knows of it, and no journal tells of it."
+NOT_HEARD = "Nothing is known of {} here: not all could be asked or read that may know of it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

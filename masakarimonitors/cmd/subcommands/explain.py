@@ -129,7 +129,8 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
         say(f"{wanted.word} may be any of these; name one: {', '.join(subjects)}", to=sys.stderr)
         return Exit.WRONG_WORDS
     if not subjects:
-        say(story.UNKNOWN.format(wanted.word), to=sys.stderr)
+        words = story.NOT_HEARD if found.unknown else story.UNKNOWN
+        say(words.format(wanted.word), to=sys.stderr)
         if found.unknown:
             return Exit.UNKNOWN
         return Exit.AMISS if found.running or found.written else Exit.NONE_THERE

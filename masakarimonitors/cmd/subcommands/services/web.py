@@ -71,7 +71,11 @@ def explained(conf: cfg.ConfigOpts, text: str) -> Explanation:
         return Explanation(first=f"{explain.TAKES}.", known=False)
     found = explain.look(conf, wanted)
     if not found.subjects:
-        return Explanation(first=story.UNKNOWN.format(text), remarks=found.remarks, known=False)
+        return Explanation(
+            first=(story.NOT_HEARD if found.unknown else story.UNKNOWN).format(text),
+            remarks=found.remarks,
+            known=False,
+        )
     if len(found.subjects) > 1:
         return Explanation(
             first=f"{text} may be any of these.", choices=found.subjects, remarks=found.remarks

@@ -299,6 +299,7 @@ async def test_what_a_blind_monitor_does_not_know_is_not_unknown_to_all(
             "hostmonitor cannot tell whether it is to watch it. It is blind: link:cluster: no corosync"
             in said
         )
+        assert "not all could be asked or read" in said and "no monitor that runs" not in said
         assert await asyncio.to_thread(run, "explain", "process", "x") == 1, "it watches no process"
 
 
