@@ -9,6 +9,7 @@ import traceback
 
 import benchmarks
 from benchmarks.table import Row, show
+from tests.fixtures.keeper import keep
 
 
 def main(wanted: list[str]) -> int:
@@ -36,4 +37,5 @@ def main(wanted: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    keep()
     sys.exit(main(sys.argv[1:]))

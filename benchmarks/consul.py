@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 from aiohttp import web
 
 from benchmarks.table import Row
-from tests.fixtures import lifeline
+from tests.fixtures import keeper, lifeline
 from tests.fixtures.fake_bmc import bmcs
 from tests.fixtures.fake_consul import FakeConsul
 from tests.fixtures.fake_consul_store import FakeStore
@@ -359,5 +358,5 @@ if __name__ == "__main__":
     else:
         from benchmarks.table import show
 
-        assert threading.current_thread() is threading.main_thread()
+        keeper.keep()
         print(show(bench()))

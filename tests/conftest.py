@@ -1,11 +1,13 @@
 """What holds for every test."""
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import os
+import shlex
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
+from tests.fixtures import keeper
 from tests.fuzz.driver import state_of_the_program
 
 # A property is about values, not about speed: on a loaded host one example may take seconds, and so may
@@ -36,6 +39,24 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if config.getoption("--hypothesis-seed") is None:
         config.option.hypothesis_seed = int(state_of_the_program()[:12], 16)
+    _keep(config)
+
+
+def _keep(config: pytest.Config) -> None:
+    """Have whatever the tests start end with this process. Workers of pytest-xdist are kept when they are started."""
+    workers = hasattr(config, "workerinput") or config.getoption("dist", "no") != "no"
+    if workers or config.option.collectonly:
+        return
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
+        keeper.keep()
+
+
+@pytest.hookimpl(optionalhook=True)  # as below
+def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
+    """Called by pytest-xdist before it starts its workers: each has a keeper, which ends what a crash would leave."""
+    for spec in specs:
+        spec.python = shlex.join([sys.executable, "-S", keeper.__file__, spec.python or sys.executable])
 
 
 @pytest.hookimpl(wrapper=True)

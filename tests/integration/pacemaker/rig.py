@@ -20,7 +20,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.fixtures import lifeline
+from tests.fixtures import keeper, lifeline
 from tests.fixtures.cache import cache
 from tests.fixtures.waiting import NotInTime, until
 from tests.integration.pacemaker.power_strip import PowerStrip
@@ -576,6 +576,7 @@ def why_not() -> str | None:
 if __name__ == "__main__":  # a cluster to play with: python -m tests.integration.pacemaker.rig FOLDER
     if reason := why_not():
         sys.exit(reason)
+    keeper.keep()
     rig = Rig(Path(sys.argv[1]), remote_tree())
     rig.start()
     for host in rig.hosts.values():

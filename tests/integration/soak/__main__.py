@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.fixtures.keeper import keep
 from tests.integration.soak.storm import Storm
 
 
@@ -30,4 +31,5 @@ def main(seed: str = "", minutes: str = "5", services: str = "24") -> int:
 
 
 if __name__ == "__main__":
+    keep()
     sys.exit(main(*sys.argv[1:]))

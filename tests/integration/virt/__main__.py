@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.fixtures.keeper import keep
 from tests.integration.virt.churn import Tally, churn
 from tests.integration.virt.realm import opened
 from tests.integration.virt.watching import watching
@@ -49,4 +50,5 @@ def _say(tally: Tally) -> None:
 
 
 if __name__ == "__main__":
+    keep()
     sys.exit(main(*sys.argv[1:]))

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.fixtures.fake_masakari import FakeMasakari
+from tests.fixtures.keeper import keep
 from tests.fixtures.monitor_process import BIN
 from tests.integration.web.browser import needed, running
 from tests.integration.web.rig import Rig
@@ -81,4 +82,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    keep()
     sys.exit(asyncio.run(main()))
