@@ -133,7 +133,7 @@ class Delivery:
 
     @property
     def trouble(self) -> str:
-        """The same, or for how long the API has owed an answer: that keeps no other report from leaving."""
+        """The same, or why the last report has no verdict yet: that keeps no other one from leaving."""
         if self.shut or not self._outbox.waiting:
             return self.shut
         return self._owed.told(self._clock.now().monotonic)
@@ -405,7 +405,7 @@ class Delivery:
         finally:
             answered = not isinstance(outcome, NotSent | Unreachable)
             answer = outcome.answer if isinstance(outcome, Unreachable) else ""
-            self._owed.end(row.id, self._clock.now().monotonic, answer=answer, answered=answered)
+            self._owed.end(row.id, answer=answer, answered=answered)
         return outcome
 
     async def _look_up(self, row: Row, outcome: Wordless) -> Outcome:
@@ -466,6 +466,7 @@ class Delivery:
             LOG.warning("masakari-api answers again after %d failed tries", self._breaker.failures)
             self._wake.set()
         self._breaker = replace(self._breaker, failures=0, reason="")
+        self._owed.answered()
 
     def _wait_for_window(self, row: Row, answer: str, now: Instant) -> None:
         """An older report of the same kind hides this one: left at that, a second, real failure would be lost."""

@@ -1,7 +1,8 @@
 """Which answers masakari-api owes: to offers that are under way for longer than it may take, and to the last of those.
 
 In: when offers begin and end, and how. Out: one sentence for people, empty while nothing is owed. Pure. An exchange
-that drips on keeps nobody from asking again, so no breaker opens for it; to call the API well meanwhile would be wrong.
+that drips on, or ends with 500, keeps nobody from asking again, so no breaker opens for it; to call the API well
+meanwhile would be wrong, though it may be at that one report alone that it fails.
 """
 
 OVERDUE = 15.0
@@ -20,12 +21,15 @@ class Owed:
         """It is offered from this monotonic second on."""
         self._since[row_id] = now
 
-    def end(self, row_id: int, now: float, *, answer: str = "", answered: bool = False) -> None:
+    def answered(self) -> None:
+        """It was masakari-api that answered after all: a look at its lists has shown that."""
+        self._unended = ""
+
+    def end(self, row_id: int, *, answer: str = "", answered: bool = False) -> None:
         """Its offer has ended: with a verdict of masakari-api's, or with `answer` for the want of one."""
-        since = self._since.pop(row_id, now)
+        self._since.pop(row_id, None)
         if answered or answer:
-            # What fails fast is either answered in whole, or opens the breaker, which tells of it.
-            self._unended = answer if now - since >= OVERDUE and not answered else ""
+            self._unended = "" if answered else answer
 
     def told(self, now: float) -> str:
         """What is owed at monotonic second `now`; "" for nothing."""
