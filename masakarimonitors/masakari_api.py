@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from masakarimonitors.masakari_place import Place
 from masakarimonitors.system.network.http_exchange import Exchange, Withheld, always
 from masakarimonitors.system.threads import NoThread, Pool
 
@@ -42,6 +43,10 @@ _FAULTS = (OSError, ValueError, RecursionError)
 """What comes of answers that cannot be used; the last two of JSON that is none, or nested without end."""
 _LISTING_VERSION = "instance-ha 1.2"
 """The first microversion that promises to show whether a segment is enabled."""
+_LIST = re.compile(r"/(segments|notifications)(\?|$)")
+_ENVELOPES = frozenset({"segments", "segment", "hosts", "host", "notifications", "notification"})
+"""What masakari-api's answers to questions are wrapped in; other services have others."""
+_FAILS = "masakari-api does not work: see its log, its database and its message queue"
 _STRANGE = "masakari-api does not answer like this; is the endpoint of service instance-ha right?"
 
 
@@ -77,7 +82,7 @@ class Refused:
 class Unreachable:
     """No verdict on this report. `maybe_accepted`: it may have arrived all the same.
 
-    `row_only`: only this report failed, the API itself answers. `slow`: asking soon is no use.
+    `row_only`: what failed may be this report alone, others are offered as ever. `slow`: asking soon is no use.
     """
 
     answer: str
@@ -136,6 +141,12 @@ class Adapter(Protocol):
     def invalidate(self) -> bool:
         """Throw the token away; whether there can be another."""
 
+    def renew(self) -> str:
+        """Read the catalogue anew; says whether the service has moved, in a sentence, or nothing.
+
+        What was known stays in use until then, and for good if it raises or finds no service.
+        """
+
     def get(self, url: str, **options: Any) -> Any:
         """An answer with `status_code`, `text`, `headers` and `json()`."""
 
@@ -172,13 +183,14 @@ class MasakariApi:
         # Two pools: questions that hang must not keep reports from leaving.
         self._posts = Pool("masakari-report", threads)
         self._gets = Pool("masakari-ask", threads)
+        self._place = Place(lambda: self._adapter.renew(), timeout, LARGEST_LIST)
         # False once the API has said that it is older than the microversion that is asked for.
         self._versioned = True
         self.date: datetime.datetime | None = None
         """The API's own time (aware, whole seconds) at its last answer; None before one that said it."""
         self.trouble: str | None = None
-        """Why the last call, a report or a question, found no masakari-api that answers; empty when it found one, None
-        before the first."""
+        """Why the last call, a report or a question, found no masakari-api that works; empty when it found one, None
+        before the first. Who answers 500 is found, and does not work: at this report alone, or at all."""
         self.calls = 0
         """How many calls have shown whether it answers."""
 
@@ -187,11 +199,12 @@ class MasakariApi:
         try:
             outcome = await self._send(body, may_send)
         except Exception as fault:  # keystoneauth1 may raise whatever it likes for an option that is missing
-            self._saw(f"{type(fault).__name__}: {_first_line(fault)}")
+            self._saw(f"{type(fault).__name__}: {_first_line(fault)}", report=True)
             raise
         if not isinstance(outcome, NotSent):
-            away = isinstance(outcome, Unreachable) and not outcome.row_only
-            self._saw(outcome.answer if away else "")
+            self._saw(outcome.answer if isinstance(outcome, Unreachable) else "", report=True)
+            if isinstance(outcome, Refused) and not outcome.maintenance:
+                self._place.failed(report=True)  # other services of OpenStack refuse in the same form
         return outcome
 
     async def get(self, path: str) -> Any:
@@ -229,9 +242,13 @@ class MasakariApi:
                 raise LookupFailed(f"no token or endpoint from keystone: {_seen(error, exchange)}") from error
         return url
 
-    def _saw(self, trouble: str) -> None:
+    def _saw(self, trouble: str, *, report: bool = False) -> None:
         self.trouble = trouble
         self.calls += 1
+        if trouble:
+            self._place.failed(report=report)
+        else:
+            self._place.answered()
 
     async def _send(self, body: str, may_send: Callable[[], bool]) -> Outcome:
         exchange = Exchange(self._seconds, LARGEST_LIST)
@@ -257,6 +274,7 @@ class MasakariApi:
         """Take no more calls; those in flight are left to their time, and keep nobody from ending."""
         self._posts.close()
         self._gets.close()
+        self._place.close()
 
     def _url(self, path: str) -> str:
         endpoint = self._adapter.get_endpoint()
@@ -329,10 +347,15 @@ class MasakariApi:
                     said = f"{response.status_code} {_text(response.text)}".strip()
                     raise LookupFailed(
                         f"GET {path}: {'; '.join(filter(None, (said, exchange.remark)))}",
+                        # A list as such is there in every masakari: whoever does not know it is none.
                         unknown=response.status_code == 404
-                        and _envelope(response.text or "") == "itemNotFound",
+                        and _envelope(response.text or "") == "itemNotFound"
+                        and not _LIST.match(path),
                     )
-                return response.json()
+                found = response.json()
+                if not isinstance(found, dict) or not _ENVELOPES & found.keys():
+                    raise LookupFailed(f"GET {path}: 200 {_text(response.text)} ({_STRANGE})")
+                return found
             except _faults() as error:
                 raise LookupFailed(f"GET {path}: {_seen(error, exchange)}") from error
 
@@ -390,7 +413,7 @@ def judge(status: int, text: str) -> Outcome:
         # 503 is no proof: some proxies say so, too, of a connection that ended after the request had gone.
         return Unreachable(answer, maybe_accepted=status in (408, 502, 503, 504))
     if status >= 500:
-        return Unreachable(answer, maybe_accepted=True, row_only=True)
+        return Unreachable(f"{answer} ({_FAILS})", maybe_accepted=True, row_only=True)
     if status in (413, 415):
         return Refused(answer, "an answer that this report should never meet; look at the API's log")
     # A redirect, a web server's own page, another service: whatever answered is not masakari-api, and has

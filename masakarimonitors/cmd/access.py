@@ -5,6 +5,7 @@ Both mean the same by every option. Our own needs up to an eighth less memory.
 """
 
 import contextlib
+import functools
 import importlib
 import logging
 import os
@@ -16,7 +17,7 @@ from oslo_config import cfg
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.conf.sections.api import KNOWN_PLUGINS
 from masakarimonitors.masakari_api import Adapter
-from masakarimonitors.system.network.http_session import HttpSession, Tls
+from masakarimonitors.system.network.http_session import HttpSession, Tls, shown
 from masakarimonitors.system.network.keystone import Identity, Keystone, KeystoneAdapter, Service
 from masakarimonitors.system.service import held_back
 
@@ -188,7 +189,7 @@ def _theirs(conf: cfg.ConfigOpts, timeout: float) -> Adapter:
     except (faults.ClientException, OSError, ValueError) as fault:
         raise ConfigFault(f"The [api] section cannot be used: {fault}") from fault
     session.timeout = timeout
-    made: Adapter = adapters.Adapter(
+    made: Any = adapters.Adapter(
         bound(session),
         service_type=options.service_type or _SERVICE,
         service_name=options.service_name,
@@ -196,4 +197,30 @@ def _theirs(conf: cfg.ConfigOpts, timeout: float) -> Adapter:
         region_name=options.region_name or options.region,
         endpoint_override=options.endpoint_override,
     )
-    return made
+    made.renew = functools.partial(_renewed, made)
+    way: Adapter = made
+    return way
+
+
+def _renewed(adapter: Any) -> str:
+    """What `Adapter` says of `renew`, for one of keystoneauth1's; raises what its plugins raise."""
+    identity = adapter.auth or adapter.session.auth
+    known = getattr(identity, "auth_ref", None)
+    if known is None or adapter.endpoint_override or known.will_expire_soon():
+        return ""  # it has no catalogue, or the next one who needs a token fetches both
+    before = _where(adapter)
+    identity.auth_ref = identity.get_auth_ref(adapter.session)
+    after = _where(adapter)
+    if not after:
+        identity.auth_ref = known
+    if not after or before == after:
+        return ""
+    was = shown(before) or "none"
+    return f"keystone's catalogue has another address of masakari-api: {shown(after)} ({was} before)"
+
+
+def _where(adapter: Any) -> str:
+    try:
+        return adapter.get_endpoint() or ""
+    except Exception:  # noqa: BLE001 - that of a catalogue without it has several names
+        return ""

@@ -36,7 +36,7 @@ class ReadOnly:
     def __init__(self, adapter: Adapter) -> None:
         """Questions go by `adapter`."""
         self.get_endpoint, self.get_token = adapter.get_endpoint, adapter.get_token
-        self.invalidate, self.get = adapter.invalidate, adapter.get
+        self.invalidate, self.renew, self.get = adapter.invalidate, adapter.renew, adapter.get
 
     def post(self, url: str, **options: Any) -> NoReturn:
         """Raises NothingIsPosted."""

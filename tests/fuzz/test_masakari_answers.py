@@ -74,6 +74,9 @@ class _Adapter:
         self._response.encoding = "utf-8"
         self._response.headers = CaseInsensitiveDict({} if date is None else {"Date": date})
 
+    def renew(self) -> str:
+        return ""
+
     def get_endpoint(self) -> str:
         return "http://192.0.2.1/v1"
 

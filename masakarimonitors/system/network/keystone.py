@@ -117,6 +117,27 @@ class Keystone:
             access.refused = True
         return bool(refused)
 
+    def renew(self, service: Service) -> str:
+        """Another token with the catalogue of now, from which on both are used; raises OSError, ValueError.
+
+        Says to where the service has moved, or nothing. Where it is in the catalogue no more, or there is no good token
+        now, so that the next one who needs one fetches it anyway, nothing changes.
+        """
+        access = self._access
+        if access is None or access.refused or self._has_ended(access):
+            return ""
+        fresh = self._fetched()  # with no lock: whoever has a report to send has a token
+        before, after = (endpoint_of(one.catalogue, service) for one in (access, fresh))
+        if not after:
+            return ""
+        with self._lock:
+            self._access = fresh
+        if before == after:
+            return ""
+        return (
+            f"keystone's catalogue has another {service}: {shown(after)} ({shown(before) or 'none'} before)"
+        )
+
     def _current(self) -> _Access:
         exchange = current()
         if not self._lock.acquire(timeout=exchange.left() if exchange is not None else -1):
@@ -293,6 +314,12 @@ class KeystoneAdapter:
         refused = getattr(self._of_thread, "token", "")
         self._of_thread.token = ""
         return self._keystone is not None and self._keystone.invalidate(refused)
+
+    def renew(self) -> str:
+        """Read the catalogue anew where it says where the service is; raises OSError, ValueError. Says what is new."""
+        if self._endpoint or self._keystone is None:
+            return ""
+        return self._keystone.renew(self._service)
 
     def get(self, url: str, **options: Any) -> Response:
         """Read, once more with another token if the first is not accepted; raises OSError, ValueError.

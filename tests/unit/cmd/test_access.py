@@ -406,6 +406,31 @@ async def test_a_token_is_kept_renewed_before_it_ends_and_replaced_when_it_is_no
         assert [token(way), token(way)] == ["TOKEN-4", "TOKEN-4"]
 
 
+def test_a_catalogue_is_read_anew_by_either_and_an_address_by_hand_needs_none(
+    keystone: FakeKeystone, tmp_path: Path
+) -> None:
+    def catalogue(url: str) -> list[Any]:
+        return [OTHER, service("instance-ha", [("public", "RegionOne", url)])]
+
+    said: dict[str, str]
+    for said in ({}, {"split_loggers": "true"}):
+        said |= {**USUAL, "auth_url": f"{keystone.url}/v3"}
+        keystone.tokens, keystone.catalogue = 0, catalogue("http://old/v1")
+        way: Any = access.adapter(configured(tmp_path, **said), 60.0)
+        assert isinstance(way, KeystoneAdapter) is ("split_loggers" not in said)
+        with Exchange(60.0).here():
+            assert way.renew() == "" and keystone.tokens == 0
+            assert way.get_endpoint() == "http://old/v1"
+            keystone.catalogue = catalogue("http://new/v1")
+            assert "http://new/v1 (http://old/v1 before)" in way.renew()
+            assert (way.get_endpoint(), way.get_token()) == ("http://new/v1", "TOKEN-2")
+            keystone.catalogue = [OTHER]
+            assert (way.renew(), way.get_endpoint(), way.get_token()) == ("", "http://new/v1", "TOKEN-2")
+            by_hand: Any = access.adapter(configured(tmp_path, **said, endpoint_override="http://m/v1"), 60.0)
+            by_hand.get_token()
+            assert by_hand.renew() == ""
+
+
 def test_the_options_are_those_of_keystoneauth1() -> None:
     """Names, older names, kinds, defaults: a file means the same, whichever of the two declares them."""
     assert alike(options_of_api.identity_options()) == alike(loading.get_auth_common_conf_options())

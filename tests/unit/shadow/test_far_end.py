@@ -22,6 +22,9 @@ class Adapter:
     def __init__(self) -> None:
         self.posted: list[str] = []
 
+    def renew(self) -> str:
+        return ""
+
     def get_endpoint(self) -> str:
         return "http://127.0.0.1:9/v1"
 
