@@ -138,3 +138,11 @@ def test_a_link_that_comes_into_sight_first_with_the_host_down_may_have_fallen_i
     assert play.reports == []
     play.wait(0.2)
     assert play.reports == [stopped("node02")]
+
+
+def test_a_question_about_life_that_nobody_answers_while_it_settles_is_given_up_once() -> None:
+    play = Play(shipped_policy(), life=None).leads({}).all_up("node05").cut("node05", "storage").wait(29)
+    (asked,) = play.asked_life
+    assert play.reports == [] and asked.host == "node05"
+    play.wait(600)
+    assert len(play.asked_life) > 1 and play.reports == []

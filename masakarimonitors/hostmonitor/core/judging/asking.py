@@ -119,7 +119,11 @@ def asked_early(case: Case, hold: Hold) -> Hold:
     unknown = seen is None or seen.at.monotonic < case.outage.since
     if case.policy.check_life and case.seen_up and unknown:
         # Whether it lives, as a link says, decides how long it settles and whether it needs proof at all.
-        return _asked_with(hold, _early_life(case))
+        if case.outage.questions.life is None or case.monotonic < case.outage.questions.life_until:
+            return _asked_with(hold, _early_life(case))
+        questions = _unanswered(case, case.outage.questions)
+        hold = replace(hold, questions=questions)
+        case = replace(case, host=replace(case.host, outage=replace(case.outage, questions=questions)))
     early = proven(case)
     if early is None:
         due = case.ready_at - LIFE_LEAD
@@ -134,9 +138,7 @@ def _early_life(case: Case) -> Hold:
     hold = Hold(reason=Reason.LIFE)
     if questions.life is None:
         return _ask_life(case, hold, questions)
-    if case.monotonic < questions.life_until:
-        return replace(hold, until=questions.life_until)
-    return replace(hold, questions=_unanswered(case, questions), until=case.monotonic)
+    return replace(hold, until=questions.life_until)
 
 
 def _asked_with(hold: Hold, early: Hold | None) -> Hold:
@@ -145,7 +147,7 @@ def _asked_with(hold: Hold, early: Hold | None) -> Hold:
         return hold
     return replace(
         hold,
-        questions=early.questions,
+        questions=early.questions or hold.questions,
         commands=early.commands,
         asked=early.asked,
         until=min(hold.until, early.until),
