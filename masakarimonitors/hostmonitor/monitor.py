@@ -119,7 +119,11 @@ def wire(
         for closer in driver.closers:
             await closer()
 
-    peers = Peers(driver.name, policy, driver.peers, clock) if conf.host.fleet_view and driver.peers else None
+    def own() -> str:
+        return driver.known_as() or policy.own
+
+    store = driver.peers if conf.host.fleet_view else None
+    peers = None if store is None else Peers(driver.name, policy, store, clock, own=own)
     if peers is not None:
         beside_driver.append(peers)
     shown = as_of_state(lambda state, troubles: describe(state, policy.under(state), troubles))
@@ -158,7 +162,7 @@ def wire(
             SignsOfLife(driver.endpoints, clock),
             ReportLookups(finder, clock),
             bmcs,
-            own=policy.own,
+            own=own,
         ),
         describe=lambda state: [
             *shown(state, tuple(driver.troubles())),
@@ -359,6 +363,7 @@ def policy_of(conf: cfg.ConfigOpts, driver: Driver) -> Policy:
     proof = ProofPolicy(retries=options.ipmi_retry_max, interval=float(options.ipmi_retry_interval))
     return Policy(
         own=conf.hostname,
+        own_names=driver.own_names,
         matrix=driver.matrix,
         samples=options.monitoring_samples,
         sample_interval=options.sample_interval,

@@ -3,7 +3,7 @@
 import datetime
 
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, outages, owed_in
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, outages, owed_in, with_owed
 from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import OWN, THREE, Play, pacemaker_policy, policy, started, stopped
@@ -105,6 +105,25 @@ def test_a_leader_that_was_itself_reported_announces_its_return_when_it_sees_eve
     play.all_up("node05").wait(60)
     assert play.reports == [started(OWN)]
     assert play.ledgers[-1] == {}  # so that its next death is reported by a successor
+
+
+def test_a_host_that_its_cluster_calls_by_another_name_is_its_own_in_the_ledger() -> None:
+    """Nothing is ever seen of it here: what was adopted as another host's outage would stay open for good."""
+    rules = pacemaker_policy(elected=True, own="ctrl1.example.org", own_names=frozenset({"ctrl1"}))
+    ledger = with_owed({"Ctrl1": entry()}, {"ctrl1": {"owed": "OUT", "at": WHEN.isoformat()}})
+    play = Play(rules).leadership(False, "ctrl2", ledger).all_up("ctrl2").wait(60)
+    assert play.state.hosts.keys() == {OWN, "ctrl2"}
+    play.leadership(True, "ctrl1", ledger).wait(60)
+    assert play.state.hosts.keys() == {OWN, "ctrl2"} and play.reports == [started("Ctrl1")]
+    assert outages(play.ledgers[-1]) == {} and (owed_in(play.ledgers[-1]) or {}).keys() == {"ctrl1"}
+
+
+def test_what_was_kept_of_its_own_host_under_another_name_is_let_go_at_the_next_start() -> None:
+    """As by a release that did not know it under that name."""
+    kept = Play(pacemaker_policy(elected=True)).leadership(True, OWN, {"ctrl1": entry()}).memory
+    assert "host:ctrl1" in kept
+    rules = pacemaker_policy(elected=True, own="ctrl1.example.org", own_names=frozenset({"ctrl1"}))
+    assert Play(rules, kept).state.hosts == {}
 
 
 def test_where_nobody_can_be_elected_all_report() -> None:

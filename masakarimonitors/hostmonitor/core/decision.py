@@ -293,14 +293,16 @@ class _Round:
 
         That is no judgement of ourselves: whoever leads was elected, runs and is connected.
         """
-        own, cluster = self.policy.own, self.cluster
-        if own not in cluster.ledger or not _leads(cluster) or not cluster.sees_all(self.now.monotonic):
+        cluster = self.cluster
+        own = [name for name in cluster.ledger if self.policy.is_own(name)]
+        if not own or not _leads(cluster) or not cluster.sees_all(self.now.monotonic):
             return
-        ledger = {name: entry for name, entry in cluster.ledger.items() if name != own}
+        ledger = {name: entry for name, entry in cluster.ledger.items() if name not in own}
         self.cluster = replace(cluster, ledger=ledger)
-        if HOSTNAME.match(own):
-            self.commands.append(Notify(started(own, self.now), messages.OWN_BACK))
-        self.verdicts.append(Verdict(f"host:{own}", Ruling.RECOVERED, messages.OWN_BACK))
+        for name in own:
+            if HOSTNAME.match(name):
+                self.commands.append(Notify(started(name, self.now), messages.OWN_BACK))
+            self.verdicts.append(Verdict(f"host:{name}", Ruling.RECOVERED, messages.OWN_BACK))
 
     def _remember(self, name: str) -> None:
         old, new = self.old.hosts.get(name), self.hosts.get(name)
@@ -313,10 +315,10 @@ class _Round:
     def _keep_ledger(self, troubled: Iterable[str]) -> Mapping[str, LedgerEntry]:
         """The open outages, and what is owed after others, for the next leader: the whole of it at each gain, and
         whenever it changes."""
-        ledger, own = self.cluster.ledger, self.policy.own
+        ledger = self.cluster.ledger
         if not _leads(self.cluster):
             return ledger
-        told = {own: ledger[own]} if own in ledger else {}
+        told = {name: entry for name, entry in ledger.items() if self.policy.is_own(name)}
         owed = self._owed_here(owed_in(ledger) or {})
         for name in sorted(troubled):
             host = self.hosts[name]
@@ -331,9 +333,14 @@ class _Round:
 
     def _owed_here(self, owed: Mapping[str, Words]) -> dict[str, Words]:
         """What others wrote of this host, which its monitor does not judge, until masakari shows it in service."""
-        own, cluster = self.policy.own, self.cluster
-        read = cluster.segments.read_at >= cluster.reporter.since and own not in cluster.maintenance
-        return {own: owed[own]} if own in owed and not (read and aftermath.is_out(owed[own])) else {}
+        cluster = self.cluster
+        read = cluster.segments.read_at >= cluster.reporter.since
+        return {
+            name: words
+            for name, words in owed.items()
+            if self.policy.is_own(name)
+            and not (read and name not in cluster.maintenance and aftermath.is_out(words))
+        }
 
     def _set_alarm(self, cluster: Cluster, current: float | None) -> float | None:
         due = (*self.agenda.values(), *times(self.policy, cluster), *cluster.silences.times(self.now))

@@ -53,19 +53,21 @@ class ProofPolicy:
 class Policy:
     """The rules, frozen at start but for what a `State` says otherwise (`under`). Times in seconds.
 
-    `own`: this monitor's host, which it never judges. `samples` equal samples, `sample_interval`
-    apart, make a value firm; `settle` lets the links of one cut arrive, `unproven_settle` is its length where
-    no link is up and nothing can prove that the host is off. `check_life`: whether such a host's addresses are tried
-    first. `proof`: None when a failure needs no proof of death. `elected`: whether one monitor is elected to
-    report; otherwise all do, each after those before it (`stagger` seconds each) and after a look at what masakari
-    has (`look_up_reports`). `lookup`: whether masakari's segments are read, waited for at most `lookup_patience`.
-    `domains`: host -> failure domain. `longest_silence`: for how long reports may be silenced at most. `tells`: whether
-    masakari is told; a shadow tells it nothing, so nothing is owed of what masakari makes of that. `strict`: a move
-    that the table of outages does not list raises instead of being told as an alarm.
+    `own`: this monitor's host, which it never judges; `own_names`: what its cluster engine may call it besides, in
+    lower case. `samples` equal samples, `sample_interval` apart, make a value firm; `settle` lets the links of one cut
+    arrive, `unproven_settle` is its length where no link is up and nothing can prove that the host is off.
+    `check_life`: whether such a host's addresses are tried first. `proof`: None when a failure needs no proof of death.
+    `elected`: whether one monitor is elected to report; otherwise all do, each after those before it (`stagger` seconds
+    each) and after a look at what masakari has (`look_up_reports`). `lookup`: whether masakari's segments are read,
+    waited for at most `lookup_patience`. `domains`: host -> failure domain. `longest_silence`: for how long reports may
+    be silenced at most. `tells`: whether masakari is told; a shadow tells it nothing, so nothing is owed of what
+    masakari makes of that. `strict`: a move that the table of outages does not list raises instead of being told as an
+    alarm.
     """
 
     own: str
     matrix: Matrix
+    own_names: frozenset[str] = frozenset()
     samples: int = 1
     sample_interval: float = 5.0
     settle: float = 2.0
@@ -84,6 +86,10 @@ class Policy:
     longest_silence: float = book.LONGEST
     tells: bool = True
     strict: bool = False
+
+    def is_own(self, host: str) -> bool:
+        """Whether that is this monitor's host, by whichever of its names."""
+        return host == self.own or host.lower() in self.own_names
 
     def under(self, state: "State") -> "Policy":
         """The rules that are in force in this state."""
@@ -221,7 +227,7 @@ def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]], *, boot: s
     hosts = {
         key.removeprefix(MEMORY): restore_host(value, sequence)
         for key, value in memory.items()
-        if key.startswith(MEMORY) and key != MEMORY + policy.own
+        if key.startswith(MEMORY) and not policy.is_own(key.removeprefix(MEMORY))
     }
     cluster = Cluster(
         views={name: ViewState() for name in sequence},

@@ -48,7 +48,7 @@ def judge(policy: Policy, state: State, report: Unconfirmed, now: Instant) -> Wo
     if not isinstance(told, HostNotification):
         return forget("it is about no host")
     failed = told.event is HostEvent.STOPPED
-    if told.hostname == policy.own:
+    if policy.is_own(told.hostname):
         return withdraw("this monitor runs there") if failed else confirm("this monitor runs there")
     court = Court(cluster=state.cluster, policy=policy, now=now)
     host = state.hosts.get(told.hostname)

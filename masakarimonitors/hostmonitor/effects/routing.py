@@ -1,5 +1,6 @@
 """Whose answer a command is: what no driver needs to know is answered here, everything else is the driver's."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from masakarimonitors.core.decision import Command
@@ -26,11 +27,12 @@ class Routed:
         lookups: ReportLookups,
         bmcs: BmcLedger | None = None,
         *,
-        own: str,
+        own: Callable[[], str],
     ) -> None:
         """They are asked side by side; none waits for another. `bmcs` adds to the ledger what it says of BMCs.
 
-        Each ledger says besides that this monitor, on the host `own`, follows what masakari was told of those in it.
+        Each ledger says besides that this monitor, on the host that is called `own` where a reporter is named, follows
+        what masakari was told of those in it.
         """
         self._driver = driver
         self._life = life
@@ -46,5 +48,5 @@ class Routed:
             return await self._lookups.perform(command)
         if isinstance(command, WriteLedger):
             command = command if self._bmcs is None else self._bmcs.write(command)
-            command = replace(command, entries=with_followed(command.entries, self._own))
+            command = replace(command, entries=with_followed(command.entries, self._own()))
         return None if self._driver is None else await self._driver.perform(command)

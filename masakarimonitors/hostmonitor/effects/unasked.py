@@ -59,6 +59,8 @@ def unasked(driver: Driver, clock: Clock, *, asks_bmc: bool, needs_proof: bool) 
         name=driver.name,
         matrix=driver.matrix,
         sources=driver.sources,
+        own_names=driver.own_names,
+        known_as=driver.known_as,
         effects=Unasked(driver.effects, clock, asks_bmc=asks_bmc),
         needs_proof=needs_proof,
         closers=driver.closers,

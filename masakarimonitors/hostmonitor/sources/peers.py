@@ -64,9 +64,20 @@ class Peers:
     name = "peers"
 
     def __init__(
-        self, driver: str, policy: Policy, store: PeerStore, clock: Clock, pace: Pace | None = None
+        self,
+        driver: str,
+        policy: Policy,
+        store: PeerStore,
+        clock: Clock,
+        pace: Pace | None = None,
+        *,
+        own: Callable[[], str] | None = None,
     ) -> None:
-        """Nothing is told before `run`, nor before it is known whom to ask how this monitor is."""
+        """Nothing is told before `run`, nor before it is known whom to ask how this monitor is.
+
+        `own`: what this host is called where a reporter is named; without it, by the rules' name for it.
+        """
+        self._own = own or (lambda: policy.own)
         self._driver = driver
         self._policy = policy
         self._store = store
@@ -197,7 +208,7 @@ class Peers:
         self._heard, self._read_at = hear(self._heard, said, now, before), now
 
     def _announcement(self, standing: OwnStanding, state: State, now: Instant) -> Announcement:
-        own, reporter = self._policy.own, state.cluster.reporter
+        own, reporter = self._own(), state.cluster.reporter
         leads = self._leads(state, now)
         blind, more = named(
             [one.view.name for one in standing.health.views if one.view.sight is not Sight.PROVEN]
@@ -233,6 +244,6 @@ class Peers:
         return Known(
             hosts={name: name not in state.troubled for name in state.hosts},
             required=[name for name in required if not self._store.cannot_tell(name)],
-            reporter=self._policy.own if leads else reporter.leader,
+            reporter=self._own() if leads else reporter.leader,
             since=reporter.since,
         )

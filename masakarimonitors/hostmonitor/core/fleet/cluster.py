@@ -195,7 +195,7 @@ def _adopt(
     now: Instant,
 ) -> None:
     for name, entry in ledger.items():
-        if name == hosts.policy.own:
+        if hosts.policy.is_own(name):
             continue
         before = hosts.of(name)
         if after.standing is Standing.FOLLOWER and _is_well(hosts, before.host, now):
@@ -209,7 +209,7 @@ def _inherit(hosts: _Hosts, ledger: Mapping[str, LedgerEntry]) -> None:
     if owed is None:
         return
     for name, words in owed.items():
-        if name != hosts.policy.own:
+        if not hosts.policy.is_own(name):
             before = hosts.of(name)
             hosts.put(before, inherit(before, words))
     for name in sorted(hosts.state.troubled - owed.keys()):

@@ -58,6 +58,7 @@ _KINDS = {"autodetect": None, "cluster": NodeKind.CLUSTER, "remote": NodeKind.RE
 def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
     """Read `[host]`; `own` is this host's name, as masakari knows it. Raises `ConfigFault`."""
     options = conf.host
+    names = own_names(own)
     listen = _rings(conf)
     commands = Commands(_runner(conf, clock))
     memory = HostMemory(
@@ -73,7 +74,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
     watch = Watch(
         clock,
         context,
-        own=own_names(own),
+        own=names,
         rules=Rules(only_remotes=options.restrict_to_remotes, patience=options.stonith_wait),
         rhythm=rhythm,
         kind=_KINDS[options.pacemaker_node_type],
@@ -112,6 +113,8 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         name="pacemaker",
         matrix=matrix.single(LINK),
         sources=sources,
+        own_names=frozenset(name.lower() for name in names),
+        known_as=elector.own_name if elector is not None else str,
         effects=effects,
         needs_proof=True,
         elected=elector is not None,

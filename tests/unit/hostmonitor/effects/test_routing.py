@@ -44,7 +44,7 @@ class Driver:
 
 async def test_the_driver_is_asked_everything_but_signs_of_life() -> None:
     driver = Driver()
-    effects = Routed(driver, LIFE, LOOKUPS, own="n0")
+    effects = Routed(driver, LIFE, LOOKUPS, own=lambda: "n0")
     seen = await effects.perform(CheckLife("n1", 1))
     assert isinstance(seen, LifeSeen) and seen.life is Life.UNKNOWN
     found = await effects.perform(LOOK_UP)
@@ -57,8 +57,8 @@ async def test_the_ledger_goes_to_the_driver_with_what_it_says_of_bmcs() -> None
     driver = Driver()
     wrong = {"n1": {"ipmi 10.0.0.2:623": 0.0}}
     bmcs = BmcLedger(lambda: wrong, lambda wrong, leads: None, lambda wrong: None)
-    await Routed(driver, LIFE, LOOKUPS, bmcs, own="n0").perform(WriteLedger({}))
-    await Routed(driver, LIFE, LOOKUPS, own="n0").perform(WriteLedger({}))
+    await Routed(driver, LIFE, LOOKUPS, bmcs, own=lambda: "n0").perform(WriteLedger({}))
+    await Routed(driver, LIFE, LOOKUPS, own=lambda: "n0").perform(WriteLedger({}))
     ledgers = [with_bmcs({}, wrong), {}]
     assert driver.asked == [WriteLedger(with_followed(ledger, "n0")) for ledger in ledgers], (
         "and it says that what masakari was told is followed"
@@ -66,6 +66,6 @@ async def test_the_ledger_goes_to_the_driver_with_what_it_says_of_bmcs() -> None
 
 
 async def test_a_driver_without_effects_still_has_its_signs_of_life() -> None:
-    effects = Routed(None, LIFE, LOOKUPS, own="n0")
+    effects = Routed(None, LIFE, LOOKUPS, own=lambda: "n0")
     assert isinstance(await effects.perform(CheckLife("n1", 1)), LifeSeen)
     assert await effects.perform(CheckPower("n1", 1)) is None

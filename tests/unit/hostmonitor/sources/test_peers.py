@@ -158,6 +158,21 @@ async def test_nothing_is_told_before_it_is_known_whom_to_ask() -> None:
     assert (store.writes, store.reads) == (0, 0)
 
 
+async def test_by_the_name_that_the_election_has_for_it_nobody_takes_another_for_the_reporter() -> None:
+    on = Stage(Standing.LEADER)
+    on.peers = Peers("test", POLICY, on.store, on.clock, own=lambda: "n1")
+    on.peers.watch_standing(lambda: OwnStanding(on.state, on.health, on.outbox))
+    async with on.running():
+        await on.clock.advance(10)
+        said = decode("n1", on.store.words["n1"])
+        assert said is not None and (said.node, said.reporter) == ("n1", "n1")
+        on.store.words["node02"] = encode(replace(said, node="node02", reports=False, told=on.now.wall))
+        await on.clock.advance(60)
+        on.store.words["node02"] = encode(replace(said, node="node02", reports=False, told=on.now.wall))
+        await on.clock.advance(120)
+        assert "node02" not in on.states()
+
+
 async def test_the_reporter_alone_reads_and_others_say_who_does() -> None:
     on = Stage(Standing.FOLLOWER)
     async with on.running():

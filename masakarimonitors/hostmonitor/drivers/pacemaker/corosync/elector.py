@@ -320,6 +320,11 @@ class GroupElector:
             certain_until=-math.inf if proven_at is None else proven_at.old_at(AUTHORITY, at),
         )
 
+    def own_name(self) -> str:
+        """What the group calls this host, as all members know it; empty while this monitor is not in it."""
+        me = self._view.me
+        return "" if me is None else self._context.names.get(str(me[0]), "")
+
     def _name(self, node: int) -> str:
         return self._context.names.get(str(node), f"node {node}")
 

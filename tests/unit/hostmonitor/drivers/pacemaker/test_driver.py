@@ -45,6 +45,12 @@ def test_the_defaults_elect_one_reporter_and_want_proof(tmp_path: Path) -> None:
     assert driver.matrix.sequence == ("cluster",)
 
 
+def test_this_host_may_have_another_name_in_the_cluster(tmp_path: Path) -> None:
+    driver = pacemaker.build(load(tmp_path), "Ctrl1.example.org", FakeClock())
+    assert driver.own_names >= {"ctrl1.example.org", "ctrl1"}
+    assert driver.known_as() == "", "nor is it known before it has joined"
+
+
 def test_reporter_all_needs_no_election(tmp_path: Path) -> None:
     driver = pacemaker.build(load(tmp_path, "reporter = all"), "n1", FakeClock())
     assert [source.name for source in driver.sources] == ["pacemaker", "fencing devices"]

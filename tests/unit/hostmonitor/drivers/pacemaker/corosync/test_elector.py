@@ -157,6 +157,13 @@ async def test_it_joins_only_once_it_sees_and_leaves_when_it_goes_blind() -> Non
         assert group.closed and scene.leaderships() == ["-"]
 
 
+async def test_it_is_called_there_as_the_cluster_calls_its_node() -> None:
+    async with in_group() as (scene, group):
+        assert scene.elector.own_name() == ""
+        await group.say(joined(ME, new=ME))
+        assert scene.elector.own_name() == "n2"
+
+
 async def test_a_newcomer_with_a_lower_id_takes_over_with_the_ledger() -> None:
     async with in_group() as (scene, group):
         await group.say(joined(ME, new=ME))
