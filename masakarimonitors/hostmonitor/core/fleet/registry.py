@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from masakarimonitors.core.backoff import backoff
-from masakarimonitors.core.decision import Instant, Ruling, Verdict
+from masakarimonitors.core.decision import Command, Instant, Ruling, Verdict, Withdraw
 from masakarimonitors.hostmonitor.core.fleet.news import News
 from masakarimonitors.hostmonitor.core.observation import Membership, Registry, ReportsFound
 from masakarimonitors.hostmonitor.core.outages import messages
@@ -28,6 +28,11 @@ UNSEEN_AFTER = 60.0
 listed within moments."""
 
 
+NOWHERE_FOR = 86400.0
+"""Seconds for which a host whose failure is not told must be in no segment, where it can be told to nobody, and on no
+list: who builds the segments anew, or replaces the host, is done by then."""
+
+
 def take_registry(policy: Policy, state: State, registry: Registry, now: Instant) -> News:
     """One reading, or the failure of one, which changes nothing that is known."""
     before = state.cluster.segments
@@ -43,12 +48,20 @@ def take_registry(policy: Policy, state: State, registry: Registry, now: Instant
     )
     cluster, verdicts = _take_flags(replace(state.cluster, segments=segments), state, registry.hosts, now)
     changed: dict[str, HostState | None] = {}
+    commands: list[Command] = []
     for name in state.troubled:
         host = state.hosts[name]
-        if segments.has(name) is False and _is_gone(cluster, policy, host, now):
-            verdicts.append(Verdict(f"host:{name}", Ruling.PLANNED, messages.FORGOTTEN))
+        gone = segments.has(name) is False and _is_gone(cluster, policy, host, now)
+        known = now.monotonic if host.nowhere_since is None else host.nowhere_since
+        since, told = known if gone else None, _is_told(host)
+        if since is not None and (told or now.monotonic >= since + NOWHERE_FOR):
+            why = messages.FORGOTTEN if told else messages.FORGOTTEN_UNTOLD
+            verdicts.append(Verdict(f"host:{name}", Ruling.PLANNED, why, alarm=not told))
+            commands += [] if told else [Withdraw(f"host:{name}", why)]
             changed[name] = None
             continue
+        if since != host.nowhere_since:
+            host = changed[name] = replace(host, nowhere_since=since)
         ended = name in state.cluster.maintenance and name not in cluster.maintenance
         registered = bool(segments.has(name)) and not before.has(name)
         if ended or registered:
@@ -59,7 +72,13 @@ def take_registry(policy: Policy, state: State, registry: Registry, now: Instant
             verdicts.append(Verdict(f"host:{name}", Ruling.HELD, messages.RECOVERS_NOTHING, alarm=True))
     verdicts += _other_names(state, before, segments)
     cluster, unseen = _take_unseen(policy, cluster, state, now)
-    return News(cluster=cluster, hosts=changed, verdicts=(*verdicts, *unseen), recheck_all=True)
+    return News(
+        cluster=cluster,
+        hosts=changed,
+        commands=tuple(commands),
+        verdicts=(*verdicts, *unseen),
+        recheck_all=True,
+    )
 
 
 def take_flag(state: State, found: ReportsFound, now: Instant) -> News:
@@ -154,18 +173,21 @@ def _free_outage(outage: Outage, now: Instant, *, ended: bool) -> Outage:
 
 
 def _is_gone(cluster: Cluster, policy: Policy, host: HostState, now: Instant) -> bool:
-    """Every link is seen, none lists the host any more, and no failure of it waits to be told."""
-    outage = host.outage
+    """Every link is seen, and none lists the host any more."""
     if host.work_record.kept:
         return False
-    if outage is not None:
-        told = outage.told_normal and outage.report is not None and outage.report.arrived
-    else:
-        told = not host.seen_in_service or all(link.value is not Membership.DOWN for link in host.links)
-    return told and all(
+    return all(
         cluster.counts(name, now.monotonic) and link.heard.value in (Membership.UNKNOWN, Membership.LEFT)
         for name, link in zip(policy.matrix.sequence, host.links, strict=True)
     )
+
+
+def _is_told(host: HostState) -> bool:
+    """Whether no failure of it waits to be told."""
+    outage = host.outage
+    if outage is not None:
+        return outage.told_normal and outage.report is not None and outage.report.arrived
+    return not host.seen_in_service or all(link.value is not Membership.DOWN for link in host.links)
 
 
 def _other_names(state: State, before: Segments, after: Segments) -> Iterator[Verdict]:

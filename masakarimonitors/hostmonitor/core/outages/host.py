@@ -35,8 +35,9 @@ class HostState:
     shown, or was shown before the restart by a link that was not read since; `work_record` says where. `planned_until`:
     the monotonic second at which the last planned work ended. `outage_ended`: when its last outage did (None: none is
     known); of one before a restart only the wall time is known. `aftermath`: what a person has to see to since (None:
-    nothing). `asked`: the id of the latest question about it. `told`: the last verdict about it, so that it is not
-    repeated; None once it is plainly up again, and after a restart.
+    nothing). `nowhere_since`: the monotonic second since which neither a link nor masakari was seen to list it though
+    its failure is not told (None: one does, or it is). `asked`: the id of the latest question about it. `told`: the
+    last verdict about it, so that it is not repeated; None once it is plainly up again, and after a restart.
     """
 
     links: tuple[MemberRecord, ...]
@@ -48,6 +49,7 @@ class HostState:
     planned_until: float = -math.inf
     outage_ended: Instant | None = None
     aftermath: Aftermath | None = None
+    nowhere_since: float | None = None
     asked: int = 0
     told: LastVerdict | None = None
 

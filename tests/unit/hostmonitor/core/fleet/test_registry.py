@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.decision import Instant, Withdraw
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
+from masakarimonitors.hostmonitor.core.evidence.membership import NOT_LISTED, ViewState, observe
 from masakarimonitors.hostmonitor.core.fleet.news import News
-from masakarimonitors.hostmonitor.core.fleet.registry import UNSEEN_AFTER, next_offer, take_registry
+from masakarimonitors.hostmonitor.core.fleet.registry import (
+    NOWHERE_FOR,
+    UNSEEN_AFTER,
+    next_offer,
+    take_registry,
+)
 from masakarimonitors.hostmonitor.core.observation import Membership, Registry
+from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Release, Report
 from masakarimonitors.hostmonitor.core.outages.watch import Flag
@@ -187,3 +193,44 @@ def test_who_is_registered_and_listed_nowhere(since: float, told: bool) -> None:
 
 def test_a_monitor_that_does_not_see_every_link_says_nothing_of_who_is_missing() -> None:
     assert take({"node99": False}, view=ViewState(since=0.0)).verdicts == ()
+
+
+def test_a_host_that_was_taken_out_of_all_is_forgotten_though_its_failure_was_never_told() -> None:
+    """As a lost remote that is deleted, and held for what answers at its address, which another one has by now."""
+    lost = host()
+    unlisted = replace(lost, links=tuple(observe(link, NOT_LISTED, 0.0, live=True) for link in lost.links))
+    state = State(
+        hosts={"node05": unlisted},
+        cluster=Cluster(views=dict.fromkeys(THREE, SEEN)),
+        troubled=frozenset({"node05"}),
+    )
+
+    def read(seconds: float, *segment: str) -> News:
+        nonlocal state
+        at = Instant(NOW.monotonic + seconds, NOW.wall + datetime.timedelta(seconds=seconds))
+        registry = Registry(dict.fromkeys(segment, False), "GET /segments", at)
+        news = take_registry(policy(lookup=True), state, registry, at)
+        found = news.hosts.get("node05", state.hosts["node05"])
+        if found is not None:
+            state = replace(state, hosts={"node05": found}, cluster=news.cluster)
+        return news
+
+    for seconds in (0.0, NOWHERE_FOR):  # deleted in the cluster alone: it may be told yet
+        assert read(seconds, "node05").hosts.get("node05", lost) is not None
+    began = NOWHERE_FOR + 60.0
+    read(began)
+    read(began + NOWHERE_FOR / 2)
+    read(began + NOWHERE_FOR - 60.0, "node05")  # and there again, for a moment
+    read(began + NOWHERE_FOR)
+    read(began + 2 * NOWHERE_FOR - 1.0)
+    assert state.hosts["node05"].outage is not None
+    news = read(began + 2 * NOWHERE_FOR)
+    assert news.hosts == {"node05": None} and news.verdicts[0].alarm
+    assert news.commands == (Withdraw("host:node05", messages.FORGOTTEN_UNTOLD),)
+
+
+def test_one_that_a_link_still_lists_is_never_forgotten() -> None:
+    """Its source still calls it lost."""
+    state = replace(host(), nowhere_since=-NOWHERE_FOR)
+    after = take({}, {"node05": state}).hosts["node05"]
+    assert after is not None and after.nowhere_since is None
