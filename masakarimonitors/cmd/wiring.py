@@ -29,7 +29,7 @@ from masakarimonitors.outbox.by_hand import ByHand
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.explained import gates
-from masakarimonitors.outbox.follower import Follower
+from masakarimonitors.outbox.follow_through.follower import Follower
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.looks import Looks
 from masakarimonitors.outbox.pace.pace import PacePolicy

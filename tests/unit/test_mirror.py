@@ -59,6 +59,9 @@ ELSEWHERE: dict[str, str] = {
     "monitor": _WORDS,
     "outbox/delivery/breaker": "a record that the delivery opens and closes: "
     "tests/unit/outbox/delivery/test_delivery.py",
+    "outbox/follow_through/report": "a record of the follower's, and its words: "
+    "tests/unit/outbox/follow_through/test_follower.py",
+    "outbox/follow_through/shown": "the rows of the follower: tests/unit/outbox/follow_through/test_follower.py",
     "outbox/messages": _WORDS,
     "processmonitor/core/observation": _WORDS,
     "processmonitor/core/stages": _WORDS,

@@ -23,7 +23,7 @@ from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.follower import Follower
+from masakarimonitors.outbox.follow_through.follower import Follower
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.looks import Looks
 from masakarimonitors.outbox.pace.pace import PacePolicy

@@ -29,7 +29,7 @@ from masakarimonitors.hostmonitor.sources.peers import Peers
 from masakarimonitors.libvirt.kept import KeptSessions
 from masakarimonitors.libvirt.session import session
 from masakarimonitors.masakari_api import MasakariApi
-from masakarimonitors.outbox.follower import Follower
+from masakarimonitors.outbox.follow_through.follower import Follower
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.processmonitor.effects import Effects, run_directly

@@ -14,7 +14,7 @@ from masakarimonitors.core.decision import Command, Notify, Withdraw
 from masakarimonitors.core.notification import Leave, ReportStatus, VmNotification
 from masakarimonitors.masakari_api import Duplicate, Outcome, Unreachable
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.follower import Follower
+from masakarimonitors.outbox.follow_through.follower import Follower
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.looks import Looks
 from masakarimonitors.outbox.pace.pace import Hold, PacePolicy

@@ -10,7 +10,7 @@ from masakarimonitors.cmd.wiring import api_client
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.follower import Follower
+from masakarimonitors.outbox.follow_through.follower import Follower
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.progress import FollowPolicy, Progress
 from masakarimonitors.outbox.storage.store import MemoryStore

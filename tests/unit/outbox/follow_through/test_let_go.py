@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from masakarimonitors.core.decision import JSON, Instant
-from masakarimonitors.outbox.let_go import KEY, LetGo, note, remembered
+from masakarimonitors.outbox.follow_through.let_go import KEY, LetGo, note, remembered
 from masakarimonitors.outbox.progress import Progress
 
 DAY = 86400.0

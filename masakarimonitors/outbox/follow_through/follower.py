@@ -6,7 +6,6 @@ nothing said that no look has shown, and one word for all when masakari cannot b
 """
 
 import logging
-import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +14,18 @@ from dataclasses import dataclass
 from masakarimonitors.core.notification import Notification
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import Reader, Stored, notification, on_maintenance, running_of
-from masakarimonitors.outbox import let_go, messages
-from masakarimonitors.outbox.let_go import LetGo
+from masakarimonitors.outbox import messages
+from masakarimonitors.outbox.follow_through import let_go, shown
+from masakarimonitors.outbox.follow_through.let_go import LetGo
+from masakarimonitors.outbox.follow_through.report import (
+    MILD,
+    Report,
+    called,
+    kind,
+    sentence,
+    shows_its_end,
+    word,
+)
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.looks import seen_of
 from masakarimonitors.outbox.progress import (
@@ -24,7 +33,6 @@ from masakarimonitors.outbox.progress import (
     KEPT,
     MOVES,
     UNRECOVERED,
-    UNSURE,
     FollowPolicy,
     Progress,
     Said,
@@ -32,65 +40,23 @@ from masakarimonitors.outbox.progress import (
     said,
 )
 from masakarimonitors.outbox.rows import Row
-from masakarimonitors.status.health import Kind
 from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock, pause
 from masakarimonitors.system.service.log_fields import event
 
 LOG = logging.getLogger(__name__)
 
-MOST = 1000
-"""So many reports are shown one by one; of more, the oldest are one row."""
-LIMIT = 4 * MOST
+LIMIT = 4 * shown.MOST
 """So many are followed at a time; of more, the oldest are let go, and only counted until they are seen to be over."""
-OLDER = "older reports at masakari"
-"""The subject under which the status tells of those that are not shown one by one."""
-_NAMED = 10
-READING = "masakari's notifications"
-"""The subject under which the status says that they cannot be read."""
 # After a start, the reports of before it are looked at within so many seconds, so that a thousand monitors that are
 # started together do not all ask at once.
 _FIRST = (10.0, 70.0)
 # Seconds until masakari is asked again when it could not be read: twice as many each time.
 _AGAIN, _LAST_AGAIN = 300.0, 3000.0
-# Looks on which it hangs when people are told of a report; those after them only show when an alarm is over.
-_EARLY = 4
 # For so many seconds a look at what the engine is at work on, of one host, counts for all reports of that host.
 _LINE = 60.0
 # Whether what has failed is over by now is asked (of the monitor itself) so often, in seconds.
 _REVIEW = 30.0
-
-
-@dataclass(slots=True, kw_only=True)
-class _Report:
-    """One that is followed, from monotonic second `born` on; `due`: that of its next look."""
-
-    row: Row
-    born: float
-    due: float
-    progress: Progress = Progress.DELIVERED
-    looks: int = 0
-    looked: float = -math.inf
-    # How often in a row masakari has known no such notification: what stands before it may say so once.
-    unknown: int = 0
-    seen: Seen | None = None
-    seen_at: float = 0.0
-    stored: Stored | None = None
-    # Whether masakari has its host on maintenance, as last seen.
-    rests: bool | None = None
-
-    @property
-    def uuid(self) -> str:
-        return self.row.followed
-
-    @property
-    def hostname(self) -> str:
-        return self.row.notification.hostname if self.row.notification else ""
-
-    @property
-    def is_late(self) -> bool:
-        """Whether nothing hangs on its next look but that an alarm goes in time."""
-        return self.looks >= _EARLY if self.progress not in UNRECOVERED else self.rests is not None
 
 
 @dataclass(slots=True)
@@ -131,7 +97,7 @@ class Follower:
         self._is_well = is_well
         self._left_to = left_to
         self._rng = rng or random.Random(random.getrandbits(64))
-        self._reports: dict[str, _Report] = {}
+        self._reports: dict[str, Report] = {}
         self._limit = limit
         # By subject; and how often the outbox had been read when it was last asked for those of before the start.
         self._let_go: dict[str, LetGo] = {}
@@ -207,43 +173,11 @@ class Follower:
     def describe(self) -> Sequence[SubjectRow]:
         """For the status: each that is followed, and where it stands; an alarm where a person must look."""
         now = self._clock.now().monotonic
-        rows = [
-            SubjectRow(
-                one.row.subject,
-                one.progress.value,
-                self._told(one, now),
-                one.progress in ALARMS,
-                harms=Kind.UNSURE if one.progress in UNSURE else None,
-            )
-            for one in list(self._reports.values())[-MOST:]
-        ]
-        rows += self._describe_older()
+        rows = shown.rows(list(self._reports.values()), self._let_go, now)
         if self._blind is not None and self._reports:
             long = now - self._blind.since >= self._policy.work
-            told = messages.UNREAD.format(
-                count=len(self._reports), minutes=(now - self._blind.since) / 60, why=self._blind.why
-            )
-            rows.append(SubjectRow(READING, "unread", told, long, harms=Kind.API))
+            rows.append(shown.unread(len(self._reports), now - self._blind.since, self._blind.why, long))
         return rows
-
-    def _describe_older(self) -> Sequence[SubjectRow]:
-        """What is not shown one by one, in one row: what needs people must not go because there is more of it."""
-        older = Counter(one.progress for one in list(self._reports.values())[:-MOST])
-        told = []
-        if older:
-            stand = ", ".join(f"{progress.value}: {count}" for progress, count in older.items())
-            told.append(messages.OLDER.format(count=older.total(), stand=stand))
-        if self._let_go:
-            named = ", ".join(
-                f"{subject} ({one.progress.value})" for subject, one in list(self._let_go.items())[-_NAMED:]
-            )
-            more = f" and {len(self._let_go) - _NAMED} more" if len(self._let_go) > _NAMED else ""
-            told.append(messages.LET_GO.format(count=len(self._let_go), named=named + more))
-        if not told:
-            return ()
-        unsure = bool(self._let_go) or any(progress in UNSURE for progress in older)
-        alarm = unsure or any(progress in ALARMS for progress in older)
-        return [SubjectRow(OLDER, "followed", ". ".join(told), alarm, harms=Kind.UNSURE if unsure else None)]
 
     def counts(self) -> Mapping[str, int]:
         """How many that masakari has stand where, by the words of the status."""
@@ -267,20 +201,20 @@ class Follower:
                 self._replace(row)
             if self._begun:
                 wait = self._policy.wait(0) + self._rng.uniform(0.0, self._policy.spread)
-            report = _Report(row=row, born=now.monotonic, due=now.monotonic + wait)
+            report = Report(row=row, born=now.monotonic, due=now.monotonic + wait)
             self._reports[row.followed] = report
             if row.is_unseen:  # no look could show it
                 report.progress = Progress.UNSEEN
-                LOG.error("%s", self._told(report, now.monotonic))
+                LOG.error("%s", sentence(report, now.monotonic))
             if late:  # the oldest ones come first
                 self._reports = dict(sorted(self._reports.items(), key=lambda item: item[1].row.created))
         self._begun = True
         for uuid in list(self._reports)[: max(0, len(self._reports) - self._limit)]:
             report = self._reports[uuid]
             stood = report.progress.value
-            LOG.warning(messages.TOO_MANY.format(about=_about(report), most=self._limit, stood=stood))
+            LOG.warning(messages.TOO_MANY.format(about=called(report), most=self._limit, stood=stood))
             until = report.born + self._policy.day
-            one = LetGo(_kind(report.row) == "COMPUTE_HOST", report.progress, until)
+            one = LetGo(kind(report.row) == "COMPUTE_HOST", report.progress, until)
             self._note_let_go(report.row.subject, one)
             self._end(report, f"{stood}; too many are followed")
 
@@ -302,7 +236,7 @@ class Follower:
         """What is over by now, or too old."""
         now = self._clock.now().monotonic
         for report in list(self._reports.values()):
-            if _kind(report.row) == "COMPUTE_HOST" and (other := self._elsewhere(report)):
+            if kind(report.row) == "COMPUTE_HOST" and (other := self._elsewhere(report)):
                 LOG.info("What masakari was told of %s is followed by %s by now", report.row.subject, other)
                 self._end(report, f"followed by {other}")
             elif now - report.born >= self._policy.day:
@@ -322,23 +256,23 @@ class Follower:
         if one != before or (one is None and self._outbox.awaits_earlier):
             self._outbox.submit([let_go.note(subject, one, self._clock.now())], self._clock.now())
 
-    def _elsewhere(self, report: _Report) -> str:
+    def _elsewhere(self, report: Report) -> str:
         # Nobody else can find what masakari may not even have.
         return "" if report.row.is_unseen else self._left_to(report.row.subject)
 
-    def _over(self, report: _Report) -> str:
+    def _over(self, report: Report) -> str:
         # That a host is back says nothing of its instances: of a host, masakari's own flag counts.
-        return "" if _kind(report.row) == "COMPUTE_HOST" else self._is_well(report.row.subject)
+        return "" if kind(report.row) == "COMPUTE_HOST" else self._is_well(report.row.subject)
 
-    def _next(self, now: float) -> _Report | None:
+    def _next(self, now: float) -> Report | None:
         """The report that is to be looked at now; those before all others that have waited for longest."""
         if self._blind is not None and now < self._blind.until:
             return None
         due = [one for one in self._reports.values() if self._due(one) <= now]
         return min(due, key=lambda one: one.due, default=None)
 
-    def _due(self, report: _Report) -> float:
-        if report.progress in UNRECOVERED and not _shows_its_end(report):
+    def _due(self, report: Report) -> float:
+        if report.progress in UNRECOVERED and not shows_its_end(report):
             return float("inf")
         return max(report.due, self._late_at) if report.is_late else report.due
 
@@ -351,7 +285,7 @@ class Follower:
         first = min(first, oldest)
         return None if first == float("inf") else max(first - now, 0.0)
 
-    async def _look(self, report: _Report, reader: Reader) -> None:
+    async def _look(self, report: Report, reader: Reader) -> None:
         now = self._clock.now().monotonic
         if report.is_late:
             self._late_at = now + self._policy.late_gap
@@ -397,7 +331,7 @@ class Follower:
             LOG.info("masakari's notifications can be read again: reports that it has are followed further")
             self._blind = None
 
-    def _would_be_alarm(self, report: _Report, seen: Seen | None) -> bool:
+    def _would_be_alarm(self, report: Report, seen: Seen | None) -> bool:
         """Whether what was seen says that the engine does not begin with it, unless it is at another of that host."""
         what = said(seen, self._policy, queued=self._is_queued(report))
         return what is Said.NEW_FOR_LONG and report.progress is Progress.DELIVERED
@@ -416,7 +350,7 @@ class Follower:
             self._lines[stored.host_uuid] = (now + _LINE, busy)
         return busy
 
-    def _note(self, report: _Report, seen: Seen | None, *, queued: bool = False) -> None:
+    def _note(self, report: Report, seen: Seen | None, *, queued: bool = False) -> None:
         """A look has shown this of it; `queued`: the engine is at another report of that host."""
         now = self._clock.now().monotonic
         report.unknown = report.unknown + 1 if seen is None else 0
@@ -426,7 +360,7 @@ class Follower:
         report.seen, report.seen_at = seen, now
         self._move(report, said(seen, self._policy, queued=queued or self._is_queued(report)))
 
-    def _is_queued(self, report: _Report) -> bool:
+    def _is_queued(self, report: Report) -> bool:
         """Whether the engine, which takes one report of a host after another, is at work on another one of ours."""
         return any(
             one.progress is Progress.WORKED_ON and one.hostname == report.hostname
@@ -434,15 +368,15 @@ class Follower:
             if one is not report
         )
 
-    def _move(self, report: _Report, what: Said, why: str = "") -> None:
+    def _move(self, report: Report, what: Said, why: str = "") -> None:
         before = report.progress
         report.progress = MOVES.get((before, what), before)
         if report.progress is before:
             return
-        told = self._told(report, self._clock.now().monotonic, what, why)
+        told = sentence(report, self._clock.now().monotonic, what, why)
         level = logging.INFO
         if report.progress in ALARMS:
-            level = logging.WARNING if report.progress in _MILD else logging.ERROR
+            level = logging.WARNING if report.progress in MILD else logging.ERROR
         elif report.progress is Progress.FORGOTTEN:
             level = logging.WARNING
         about = event(
@@ -455,51 +389,14 @@ class Follower:
         LOG.log(level, "%s", told, extra=about)
         if report.progress not in KEPT:
             self._end(
-                report, f"{before.value}, {report.progress.value}" if why else _word(report.progress, what)
+                report, f"{before.value}, {report.progress.value}" if why else word(report.progress, what)
             )
             return
         if report.progress in UNRECOVERED:
             report.due = self._clock.now().monotonic
-        report.row = self._outbox.note_followed(report.row.id, _word(report.progress, what)) or report.row
+        report.row = self._outbox.note_followed(report.row.id, word(report.progress, what)) or report.row
         self._outbox.followed_news.set()
 
-    def _end(self, report: _Report, word: str) -> None:
+    def _end(self, report: Report, word: str) -> None:
         del self._reports[report.uuid]
         self._outbox.end_following(report.row.id, word)
-
-    def _told(self, report: _Report, now: float, what: Said | None = None, why: str = "") -> str:
-        seconds = report.seen.seconds + now - report.seen_at if report.seen else now - report.born
-        return messages.PROGRESS[report.progress].format(
-            about=_about(report),
-            what=messages.NOT_RECOVERED[_kind(report.row)].format(
-                subject=report.row.subject.partition(":")[2], hostname=report.hostname
-            ),
-            minutes=seconds / 60,
-            status=report.seen.status[:_WORD] if report.seen else "",
-            why=why or (what.value if what else ""),
-        )
-
-
-def _word(progress: Progress, what: Said) -> str:
-    """What is kept with the row: masakari's own word where it has said one."""
-    return what.value if what in _OWN_WORDS else progress.value
-
-
-# Alarms of what may well go on by itself.
-_MILD = frozenset({Progress.TRIED_ONCE, Progress.UNCLEAR})
-# Characters that are shown of a word of masakari's.
-_WORD = 60
-_OWN_WORDS = frozenset({Said.NEW, Said.RUNNING, Said.ERROR, Said.FINISHED, Said.IGNORED, Said.FAILED})
-
-
-def _shows_its_end(report: _Report) -> bool:
-    """Whether masakari shows that somebody has seen to it: a host that was given up stays on maintenance until then."""
-    return report.progress is Progress.FAILED and _kind(report.row) != "VM" and report.stored is not None
-
-
-def _kind(row: Row) -> str:
-    return row.notification.type if row.notification else "VM"
-
-
-def _about(report: _Report) -> str:
-    return f"{report.row.subject} (notification {report.uuid})"

@@ -27,8 +27,9 @@ from masakarimonitors.masakari_api import Duplicate, Unreachable
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.follower import LIMIT, MOST, OLDER, READING, Follower
-from masakarimonitors.outbox.let_go import KEY
+from masakarimonitors.outbox.follow_through.follower import LIMIT, Follower
+from masakarimonitors.outbox.follow_through.let_go import KEY
+from masakarimonitors.outbox.follow_through.shown import MOST, OLDER, READING
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.progress import FollowPolicy, Progress, Seen
 from masakarimonitors.outbox.rows import Loaded, Row
