@@ -4,7 +4,7 @@ In: a stage on which a monitor's decision plays, with what was recorded laid out
 been made, each with its moment, what had to be supposed, and of which subjects nothing recorded can tell.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -51,9 +51,24 @@ class Given:
     seen: Any
 
 
-def doubts_until(doubts: Iterable[Doubt], last: float) -> Sequence[Doubt]:
-    """Those up to that monotonic second: that nothing was recorded of what came behind the end, goes unsaid."""
-    return [one for one in doubts if one.at.monotonic <= last + SAME]
+@dataclass(slots=True, kw_only=True)
+class Lacks:
+    """What nothing recorded tells: how often each thing was asked for in vain, and of which subjects nobody knows."""
+
+    unknown: dict[str, int] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
+
+    def note(self, what: str) -> None:
+        """It is not known, and supposed."""
+        self.unknown[what] = self.unknown.get(what, 0) + 1
+
+    def doubt(self, now: Instant, subject: str, why: str) -> None:
+        """From now on nobody knows what these rules say of it."""
+        self.doubts.append(Doubt(now, subject, why))
+
+    def doubts_until(self, last: float) -> list[Doubt]:
+        """Those up to that monotonic second: that nothing was recorded of what came behind the end, goes unsaid."""
+        return [one for one in self.doubts if one.at.monotonic <= last + SAME]
 
 
 def answers(
@@ -108,10 +123,8 @@ def shown(stage: Stage[Any], at: Instant, seen: Any) -> Happens:
     return happens
 
 
-def play(
-    stage: Stage[Any], last: float, unknown: Mapping[str, int], *, supposed: Sequence[str] = ()
-) -> Judged:
-    """Play until well after the last step, at second `last`; `unknown`: how often it lacked a record."""
+def play(stage: Stage[Any], last: float, lacks: Lacks, *, supposed: Sequence[str] = ()) -> Judged:
+    """Play until well after the last step, at second `last`; `lacks` is filled meanwhile."""
     judged = Judged(supposed=list(supposed))
     if not stage.play(last + AFTER):
         judged.defects.append("the play was ended after too many decisions: what follows is not known")
@@ -119,6 +132,7 @@ def play(
     judged.defects += stage.seen.defects
     judged.supposed += [
         f"{what} was asked {count} times of which nothing was recorded: taken as not known"
-        for what, count in sorted(unknown.items())
+        for what, count in sorted(lacks.unknown.items())
     ]
+    judged.doubts = lacks.doubts_until(stage.instant(last).monotonic)
     return judged

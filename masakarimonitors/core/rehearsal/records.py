@@ -4,13 +4,13 @@ In: each answer, with the question that it answered then. Out: what comes of a q
 now; where nothing recorded tells, no answer, or a doubt about the subject that the question was about.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from masakarimonitors.core.decision import Instant, Notify
 from masakarimonitors.core.offers.again import LOOK_EVERY, HostSeen, LookUpHost
-from masakarimonitors.core.rehearsal.other_rules import SAME, Doubt, Given, doubts_until, nearest
+from masakarimonitors.core.rehearsal.other_rules import SAME, Given, Lacks, nearest
 from masakarimonitors.core.rehearsal.stage import Happens
 
 WITHIN = 300.0
@@ -18,12 +18,10 @@ WITHIN = 300.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Records:
+class Records(Lacks):
     """All answers that were recorded, by what was asked."""
 
     given: dict[object, list[Given]] = field(default_factory=dict)
-    unknown: dict[str, int] = field(default_factory=dict)
-    doubts: list[Doubt] = field(default_factory=list)
 
     def keep(self, key: object, answer: Given) -> None:
         """It is given when that is asked for."""
@@ -32,14 +30,6 @@ class Records:
     def of(self, key: object) -> list[Given]:
         """All answers to that question."""
         return self.given.get(key, [])
-
-    def doubt(self, now: Instant, subject: str, why: str) -> None:
-        """From now on nobody knows what these rules say of it."""
-        self.doubts.append(Doubt(now, subject, why))
-
-    def doubts_until(self, last: float) -> Sequence[Doubt]:
-        """Those up to that monotonic second."""
-        return doubts_until(self.doubts, last)
 
     def look_up(self, command: LookUpHost, now: Instant) -> Iterable[tuple[float, Happens]]:
         """How masakari has this host; no answer where that is not known, or a report would be offered again on it."""
@@ -61,10 +51,6 @@ class Records:
             return
         ended, made = known.seen, told.notification.generated_time
         yield when(known, now), lambda at: replace(ended, made_at=made)
-
-    def note(self, what: str) -> None:
-        """It is not known, and supposed."""
-        self.unknown[what] = self.unknown.get(what, 0) + 1
 
 
 def when(known: Given, now: Instant) -> float:

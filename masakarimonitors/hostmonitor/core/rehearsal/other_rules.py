@@ -14,10 +14,9 @@ from masakarimonitors.core.notification import HostEvent, HostNotification
 from masakarimonitors.core.rehearsal.other_rules import (
     ANSWER,
     NOTHING,
-    Doubt,
     Judged,
+    Lacks,
     Step,
-    doubts_until,
     play,
     shown,
 )
@@ -59,9 +58,7 @@ def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: 
             continue  # these rules set their own alarms, and are in force from the beginning
         if not world.keeps(step.seen):
             stage.later(step.at.monotonic - begin.monotonic, shown(stage, step.at, step.seen))
-    judged = play(stage, last, world.unknown, supposed=supposed)
-    judged.doubts += doubts_until(world.doubts, begin.monotonic + last)
-    return judged
+    return play(stage, last, world, supposed=supposed)
 
 
 A = TypeVar("A", PowerSeen, LifeSeen, ReportsFound, Answered)
@@ -69,15 +66,13 @@ R = TypeVar("R", PowerSeen, LifeSeen, ReportsFound)
 
 
 @dataclass(slots=True, kw_only=True)
-class _World:
+class _World(Lacks):
     """All answers that were recorded, by host."""
 
     power: dict[str, list[PowerSeen]] = field(default_factory=dict)
     life: dict[str, list[LifeSeen]] = field(default_factory=dict)
     found: dict[str, list[ReportsFound]] = field(default_factory=dict)
     answered: dict[str, list[Answered]] = field(default_factory=dict)
-    unknown: dict[str, int] = field(default_factory=dict)
-    doubts: list[Doubt] = field(default_factory=list)
 
     def keeps(self, seen: Any) -> bool:
         """Whether it is an answer, which is given when it is asked for."""
@@ -129,15 +124,14 @@ class _World:
         """What was recorded of its host nearest to `nothing`, which is said where nothing was."""
         known = self._nearest(kept, about or nothing.host, nothing.at, what)
         if known is None:
-            self.doubts.append(Doubt(nothing.at, f"host:{nothing.host}", f"{what} was not asked then"))
+            self.doubt(nothing.at, f"host:{nothing.host}", f"{what} was not asked then")
             known = nothing
         return ANSWER, lambda at: replace(known, at=at, in_reply_to=nothing.in_reply_to)
 
     def _nearest(self, kept: Mapping[str, list[A]], host: str, now: Instant, what: str) -> A | None:
         known = kept.get(host)
         if not known:
-            if what:
-                self.unknown[what] = self.unknown.get(what, 0) + 1
+            self.note(what)
             return None
         return min(known, key=lambda one: abs(one.at.monotonic - now.monotonic))
 

@@ -62,9 +62,7 @@ def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: 
             stage.later(at, shown(stage, step.at, step.seen))
         elif not isinstance(step.seen, Woken):  # these rules set their own alarms
             world.records.keep(_answers_to(step.seen), answer)
-    judged = play(stage, last, world.records.unknown)
-    judged.doubts += world.records.doubts_until(begin.monotonic + last)
-    return judged
+    return play(stage, last, world.records)
 
 
 def _question(command: Command) -> object:

@@ -65,8 +65,7 @@ def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: 
             stage.later(at, shown(stage, step.at, seen))
         elif not isinstance(seen, Woken):  # these rules set their own alarms
             world.records.keep(_answers_to(seen), answer)
-    judged = play(stage, last, world.records.unknown)
-    judged.doubts += world.records.doubts_until(begin.monotonic + last)
+    judged = play(stage, last, world.records)
     if rules.threshold > recorded.threshold:
         judged.doubts += _pinged_slowly(recorded.threshold, state, begin, steps)
     return judged

@@ -16,11 +16,10 @@ from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.core.rehearsal.other_rules import (
     ANSWER,
     NOTHING,
-    Doubt,
     Judged,
+    Lacks,
     Step,
     answers,
-    doubts_until,
     play,
     shown,
 )
@@ -61,9 +60,7 @@ def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: 
         seen = world.keeps(step, took, asked)
         if seen is not None:
             stage.later(step.at.monotonic - begin.monotonic, shown(stage, step.at, seen))
-    judged = play(stage, last, world.unknown)
-    judged.doubts += doubts_until(world.doubts, begin.monotonic + last)
-    return judged
+    return play(stage, last, world)
 
 
 def _question(command: Command) -> object:
@@ -99,15 +96,13 @@ _Answers = list[tuple[float, float, A]]
 
 
 @dataclass(slots=True, kw_only=True)
-class _World:
+class _World(Lacks):
     """All answers that were recorded, by process or subject: each with its second, and the seconds that it took."""
 
     sightings: dict[str, _Answers[Sighting]] = field(default_factory=dict)
     commands: dict[str, _Answers[CommandEnded]] = field(default_factory=dict)
     ended: dict[str, _Answers[ReportEnded]] = field(default_factory=dict)
     maintenance: _Answers[MaintenanceSeen] = field(default_factory=list)
-    unknown: dict[str, int] = field(default_factory=dict)
-    doubts: list[Doubt] = field(default_factory=list)
 
     def keeps(self, step: Step, took: float, asked: dict[str, int]) -> Any:
         """Take an answer for when it is asked for; what is to be shown of the step at its moment, or None."""
@@ -144,7 +139,7 @@ class _World:
                 known = self.commands.get(command.process_name)
                 took, ended = self._nearest(known, now, "how a command ended")
                 if ended is None:
-                    self._doubt(now, command.process_name, "no command of it was run then")
+                    self.doubt(now, subject_of(command.process_name), "no command of it was run then")
                 yield took, lambda at: _ran(command, ended)
             case LookUpMaintenance():
                 what = "whether masakari holds this host on maintenance"
@@ -171,8 +166,8 @@ class _World:
         before = [seen for moment, _, seen in self.sightings.get(name, ()) if moment <= at.monotonic]
         if before:
             return replace(before[-1], at=at, in_reply_to=request)
-        self._note("where a process stands")
-        self._doubt(at, name, "where it stands was not seen until then")
+        self.note("where a process stands")
+        self.doubt(at, subject_of(name), "where it stands was not seen until then")
         return Sighting(
             process_name=name, presence=Presence.UNKNOWN, at=at, evidence=NOTHING, in_reply_to=request
         )
@@ -181,14 +176,8 @@ class _World:
         if known:
             return min(known, key=lambda one: abs(one[0] - one[1] - now.monotonic))[1:]
         if what:
-            self._note(what)
+            self.note(what)
         return ANSWER, None
-
-    def _doubt(self, now: Instant, name: str, why: str) -> None:
-        self.doubts.append(Doubt(now, subject_of(name), why))
-
-    def _note(self, what: str) -> None:
-        self.unknown[what] = self.unknown.get(what, 0) + 1
 
 
 def _is_reply(seen: Sighting | CommandEnded, asked: dict[str, int]) -> bool:

@@ -26,7 +26,7 @@ def played(seen: Any, *, at: float = 3.0, unknown: dict[str, int] | None = None)
     # The clock was set by an hour when it was recorded.
     recorded = Instant(BEGIN.monotonic + at, BEGIN.wall + datetime.timedelta(hours=1))
     stage.later(at, other_rules.shown(stage, recorded, seen))
-    return other_rules.play(stage, at, unknown or {}, supposed=["this"])
+    return other_rules.play(stage, at, other_rules.Lacks(unknown=unknown or {}), supposed=["this"])
 
 
 def test_a_report_is_told_with_the_moment_under_the_clock_of_then() -> None:
