@@ -14,7 +14,7 @@ from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Phase
 from masakarimonitors.hostmonitor.core.outages.reasons import TO_DO
-from masakarimonitors.hostmonitor.core.state import Policy, State
+from masakarimonitors.hostmonitor.core.state import Policy, Segments, State
 from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import Grid, SubjectRow
 
@@ -43,10 +43,7 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
     if state.hosts or when or not all(view.live for view in cluster.views.values()):
         rows.append(SubjectRow("hosts", f"{plain} up{when}", f"{len(state.hosts)} known"))
     else:
-        detail = (
-            "none known: each link is seen, and none lists another host than this one, so nothing is watched"
-        )
-        rows.append(SubjectRow("hosts", "0 up", detail, alarm=True, harms=Kind.UNWATCHED))
+        rows.append(_none_known(cluster.segments, policy))
     rows += [_host(name, state, policy) for name in shown]
     absent = _absent(state, policy)
     if absent and all(view.live for view in cluster.views.values()):
@@ -55,6 +52,16 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
             SubjectRow("hosts unseen", messages.join(absent), detail, alarm=True, harms=Kind.UNWATCHED)
         )
     return rows
+
+
+def _none_known(segments: Segments, policy: Policy) -> SubjectRow:
+    """No link lists another host: as with the agents of another cluster; or there is none, as masakari may say."""
+    told = "none known: each link is seen, and none lists another host than this one"
+    if segments.hosts is not None and all(policy.is_own(name) for name in segments.hosts.values()):
+        return SubjectRow(
+            "hosts", "0 up", f"{told}; masakari has no other one either, so there is none to watch"
+        )
+    return SubjectRow("hosts", "0 up", f"{told}, so nothing is watched", alarm=True, harms=Kind.UNWATCHED)
 
 
 def grid(state: State, policy: Policy) -> Grid:

@@ -47,6 +47,16 @@ def test_links_that_list_no_other_host_are_seen_and_watch_nothing() -> None:
     play.all_up()
     (told,) = [row for row in describe(play.state, rules) if row.subject == "hosts"]
     assert (told.state, told.alarm, told.harms) == ("0 up", True, Kind.UNWATCHED)
+    for segments, alarm in (
+        (None, True),
+        ({OWN: False, "node05": False}, True),
+        ({OWN: False}, False),
+        ({}, False),
+    ):
+        (told,) = [row for row in describe(play.registry(segments).state, rules) if row.subject == "hosts"]
+        assert (told.state, told.alarm) == ("0 up", alarm), (
+            "a cloud of one host has none that could be watched"
+        )
     play.all_up("node05")
     (told,) = [row for row in describe(play.state, rules) if row.subject == "hosts"]
     assert (told.state, told.alarm) == ("1 up", False)
