@@ -4,6 +4,7 @@ In: a reader of paths. Out: records with what this project needs of each item. E
 LookupFailed: half a list would make a registered host look like one that masakari does not know.
 """
 
+import contextlib
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -199,13 +200,21 @@ async def find_host(api: Reader, hostname: str) -> SegmentHost:
     raise LookupFailed(f"{hostname} is in none of masakari's failover segments")
 
 
-async def awaits(api: Reader, hostname: str, kind: str) -> bool:
-    """Whether masakari has something of that type about that host that its engine has not begun with.
+async def standing(api: Reader, hostname: str, kind: str) -> tuple[bool | None, bool | None]:
+    """Whether something of that type about that host waits that masakari's engine has not begun with, and its flag.
 
-    Raises LookupFailed.
+    The flag: whether it is on maintenance, read last; the engine may begin with what waits meanwhile, and sets it as
+    the first thing. Each None where it is not known: the host is in no segment, or masakari does not let it be read.
+    The segments are read once, for both.
     """
-    host = await find_host(api, hostname)
-    return bool(await newest_of(api, host.uuid, kind, status="new"))
+    waits: bool | None = None
+    flag: bool | None = None
+    with contextlib.suppress(LookupFailed):
+        host = await find_host(api, hostname)
+        with contextlib.suppress(LookupFailed):
+            waits = bool(await newest_of(api, host.uuid, kind, status="new"))
+        flag = await flag_of(api, host.segment.uuid, host.uuid)
+    return waits, flag
 
 
 async def see_host(

@@ -228,15 +228,9 @@ def _maintenance(
     api: MasakariReader, hostname: str, clock: Clock
 ) -> Callable[[], Awaitable[MaintenanceSeen]]:
     async def ask() -> MaintenanceSeen:
-        from masakarimonitors.masakari_api import LookupFailed
-        from masakarimonitors.masakari_lists import awaits, see_host
+        from masakarimonitors.masakari_lists import standing
 
-        # First what waits: its engine may begin with that meanwhile, and sets the flag as the first thing.
-        try:
-            waits: bool | None = await awaits(api, hostname, ProcessNotification.type)
-        except LookupFailed:
-            waits = None
-        flag = (await see_host(api, hostname, clock)).on_maintenance
+        waits, flag = await standing(api, hostname, ProcessNotification.type)
         return MaintenanceSeen(flag, clock.now(), waits)
 
     return ask

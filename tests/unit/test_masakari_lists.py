@@ -12,7 +12,6 @@ from masakarimonitors.masakari_lists import (
     ReportFinder,
     Segment,
     Stored,
-    awaits,
     hosts_of,
     near,
     notifications,
@@ -20,6 +19,7 @@ from masakarimonitors.masakari_lists import (
     pages,
     see_host,
     segments,
+    standing,
 )
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_lists import FakeLists
@@ -272,11 +272,16 @@ async def test_what_masakari_s_engine_has_not_begun_with_is_known_of_a_host() ->
         api.file("compute-1", "PROCESS", {}, wire(number), status=status)
     api.file("compute-1", "COMPUTE_HOST", {}, wire(6))
     api.file("compute-2", "PROCESS", {}, wire(7))
-    assert not await awaits(api, "compute-1", "PROCESS")
+    assert await standing(api, "compute-1", "PROCESS") == (False, False)
     api.file("compute-1", "PROCESS", {}, wire(8))
-    assert await awaits(api, "Compute-1", "PROCESS")
-    with pytest.raises(LookupFailed):
-        await awaits(api, "compute-3", "PROCESS")
+    api.on_maintenance = {"compute-1"}
+    before = len(api.asked)
+    assert await standing(api, "Compute-1", "PROCESS") == (True, True)
+    read = api.asked[before:]
+    assert sum(path.partition("?")[0] == "/segments" for path in read) == 2, (
+        "once: a page, and that it was the last"
+    )
+    assert await standing(api, "compute-3", "PROCESS") == (None, None)
 
 
 async def test_a_host_that_masakari_does_not_have_is_none_of_which_it_said_nothing() -> None:
