@@ -4,8 +4,6 @@ Blocking calls, made on a connection's own thread, by the sources and by the eff
 """
 
 import itertools
-import socket
-import urllib.parse
 from typing import Any
 
 from masakarimonitors.instancemonitor.core.observation import Departure, Failed, Identity, Power, Reading
@@ -26,6 +24,7 @@ from masakarimonitors.libvirt.domain_state import (
 )
 from masakarimonitors.libvirt.faults import is_about_the_connection
 from masakarimonitors.libvirt.storage import storages_of
+from masakarimonitors.libvirt.uri import is_of_this_qemu
 from masakarimonitors.system.files.xml_text import read_xml
 
 _POWER: dict[int, Power] = {
@@ -69,24 +68,9 @@ class EventNumbers:
         return self.last
 
 
-def own_names(hostname: str) -> frozenset[str]:
-    """What this host is called in a URI: `hostname`, its name by the kernel, and the loopback; asks no name service."""
-    return frozenset({hostname.lower(), socket.gethostname().lower(), "localhost", "127.0.0.1", "::1"})
-
-
 def files_of(uri: str, files: QemuFiles) -> QemuFiles | None:
-    """The folders of this host's QEMU driver, if they tell of the domains at `uri`.
-
-    They do for a URI without a host, and for one that names this host: deployments with containers speak to their own
-    libvirt by TLS.
-    """
-    try:
-        parts = urllib.parse.urlsplit(uri)
-        host = (parts.hostname or "").lower()
-    except ValueError:
-        return None
-    is_qemu = parts.scheme.partition("+")[0] == "qemu" and parts.path == "/system"
-    return files if is_qemu and (not host or host in files.own_names) else None
+    """The folders of this host's QEMU driver, if they tell of the domains at `uri`."""
+    return files if is_of_this_qemu(uri, files.own_names) else None
 
 
 def identify(domain: Any, uri: str, files: QemuFiles | None = None) -> Identity:

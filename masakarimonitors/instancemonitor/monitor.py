@@ -26,7 +26,7 @@ from masakarimonitors.instancemonitor.core.reports.offer import HELD_PATIENCE, m
 from masakarimonitors.instancemonitor.core.shown import STORM, UNKNOWN, describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
-from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, own_names
+from masakarimonitors.instancemonitor.domains import EventNumbers, files_of
 from masakarimonitors.instancemonitor.effects import Effects
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
 from masakarimonitors.instancemonitor.sources.libvirt import Libvirt
@@ -35,7 +35,7 @@ from masakarimonitors.libvirt import binding, trial
 from masakarimonitors.libvirt.changed_options import ChangedOptions
 from masakarimonitors.libvirt.event_line import EventLine
 from masakarimonitors.libvirt.faults import Unavailable
-from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
+from masakarimonitors.libvirt.uri import BadUri, absent, own_names, parse_uris
 from masakarimonitors.monitor import MasakariReader, Monitor, Source
 from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow, as_of_state

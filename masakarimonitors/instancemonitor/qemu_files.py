@@ -1,21 +1,18 @@
 """What libvirt leaves on disk about its QEMU processes: locked pidfiles and logs.
 
-libvirt writes NAME.pid and holds a lock on it through QEMU itself: as long as the file is locked that
-QEMU lives, whatever pid namespace it stands in, and the kernel names the holder's pid in our own
-terms (the number in the file may be another namespace's). Who cannot see says UNSEEN.
+libvirt writes NAME.pid and holds a lock on it through QEMU itself: as long as the file is locked that QEMU lives.
+Who cannot see says UNSEEN.
 """
 
 import datetime
-import fcntl
 import os
 import re
-import struct
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 
 from masakarimonitors.instancemonitor.core.observation import Departure, Failed, Process
+from masakarimonitors.system.processes.pidfile import holder, written_at
 
-_FLOCK = "hhqqi"  # struct flock of fcntl(2) on 64-bit Linux: type, whence, start, len, pid
 _TAIL = 64 * 1024
 _SHUT_DOWN = re.compile(rb"^([^\n]*): shutting down, reason=([a-z ]+)$", re.MULTILINE)
 # The reason that libvirt gives for a QEMU that it could not bring up: a start, a restore or a migration that failed.
@@ -25,18 +22,6 @@ _INCOMING = b"-incoming"
 # What libvirt writes before it tells a QEMU to send its guest away; the second, to go on with that by post-copy.
 _DEPARTS = re.compile(rb"^([^\n]*?)(?:: )?(?:initiating|resuming) migration", re.MULTILINE)
 _STARTED = re.compile(rb"^(\d[^\n]{27}): starting up libvirt version", re.MULTILINE)
-
-
-def holder(pidfile: Path) -> int | None:
-    """The pid of the living QEMU that this pidfile is of, None when none lives.
-
-    0: it lives in a pid namespace that cannot be seen from here. Raises OSError when the file cannot
-    be read.
-    """
-    with pidfile.open("rb") as file:
-        question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, question))
-    return None if kind == fcntl.F_UNLCK else max(pid, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +65,8 @@ class QemuFiles:
             return Process.UNSEEN
 
     def born(self, name: str) -> int:
-        """When libvirt wrote the pidfile of the QEMU of instance `name` (nanoseconds since 1970); 0: it cannot be seen.
-
-        It is written once, as its QEMU is begun; a libvirtd that is started anew leaves it as it is. The file need not
-        be readable.
-        """
-        try:
-            found = (self.pids / f"{name}.pid").stat()
-        except (OSError, ValueError):
-            return 0
-        return found.st_mtime_ns if found.st_size else 0  # it is about to be written
+        """When the QEMU of instance `name` was begun, as `pidfile.written_at`."""
+        return written_at(self.pids / f"{name}.pid")
 
     def log(self, name: str) -> Log | None:
         """What the instance's log says of its last life; None when it cannot be read, or could not be written.

@@ -1,1 +1,1 @@
-"""What both libvirt monitors share: the session, the URI, the states of a domain."""
+"""What both libvirt monitors share: the session, the URI, the states and lives of a domain."""

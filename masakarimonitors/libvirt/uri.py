@@ -4,6 +4,7 @@ Text comes in, URIs go out in the operator's order, or `BadUri`. Nothing is conn
 """
 
 import re
+import socket
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +50,26 @@ def is_local(uri: str) -> bool:
         return not urllib.parse.urlsplit(uri).hostname
     except ValueError:
         return False
+
+
+def own_names(hostname: str) -> frozenset[str]:
+    """What this host is called in a URI: `hostname`, its name by the kernel, and the loopback; asks no name service."""
+    return frozenset({hostname.lower(), socket.gethostname().lower(), "localhost", "127.0.0.1", "::1"})
+
+
+def is_of_this_qemu(uri: str, own_names: frozenset[str]) -> bool:
+    """Whether the domains at `uri` are those of this host's QEMU driver, of which libvirt's folders here tell.
+
+    They do for a URI without a host, and for one that names this host (`own_names`): deployments with containers speak
+    to their own libvirt by TLS.
+    """
+    try:
+        parts = urllib.parse.urlsplit(uri)
+        host = (parts.hostname or "").lower()
+    except ValueError:
+        return False
+    is_qemu = parts.scheme.partition("+")[0] == "qemu" and parts.path == "/system"
+    return is_qemu and (not host or host in own_names)
 
 
 def absent(addresses: Sequence[str], folder: Path = _SOCKETS) -> str:

@@ -48,7 +48,6 @@ from masakarimonitors.instancemonitor.core.rules import ruled
 from masakarimonitors.instancemonitor.core.sight.ending import Question, Sign, Step
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Look
-from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import (
     MISSES,
     Instance,
@@ -66,6 +65,7 @@ from masakarimonitors.instancemonitor.core.wire_events import (
     IO_ERRORS,
 )
 from masakarimonitors.libvirt.domain_state import Lifecycle
+from masakarimonitors.libvirt.life import Likeness
 
 # From so many on, no answer is waited for any more that would tell whether it died.
 _PATIENCE = 10

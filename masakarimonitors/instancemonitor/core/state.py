@@ -16,20 +16,15 @@ from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading
-from masakarimonitors.instancemonitor.core.sight import (
-    ending,
-    halt,
-    hearing,
-    legible,
-    life,
-)
+from masakarimonitors.instancemonitor.core.sight import ending, halt, hearing, legible
 from masakarimonitors.instancemonitor.core.sight.ending import Ending, Question, Sign, Step
 from masakarimonitors.instancemonitor.core.sight.halt import Bidding, Halt, Pause, Word
 from masakarimonitors.instancemonitor.core.sight.hearing import Boot, Heard, Hearing, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Legible, Look
-from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.told import Fate
+from masakarimonitors.libvirt import life
+from masakarimonitors.libvirt.life import Likeness
 
 # Keys and values on disk are older than these names and stay: "machine:" and "condition".
 HOST = "host"

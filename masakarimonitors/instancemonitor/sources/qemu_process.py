@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from masakarimonitors.instancemonitor.core.observation import Identity, Observation, ProcessEnded
-from masakarimonitors.instancemonitor.qemu_files import holder
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.processes.pidfile import holder
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)

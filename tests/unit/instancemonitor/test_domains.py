@@ -12,7 +12,6 @@ from masakarimonitors.instancemonitor.domains import (
     files_of,
     host_of,
     identify,
-    own_names,
     read,
     read_traces,
 )
@@ -25,6 +24,7 @@ from masakarimonitors.libvirt.domain_state import (
     ShutoffReason,
     Suspended,
 )
+from masakarimonitors.libvirt.uri import own_names
 from tests.fixtures.fake_libvirt import FakeError, FakeModule, denied
 from tests.fixtures.pidfile import locked
 

@@ -24,7 +24,6 @@ from masakarimonitors.instancemonitor.core.observation import (
     Trace,
 )
 from masakarimonitors.instancemonitor.core.sight.ending import Ending
-from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import Instance
 from masakarimonitors.instancemonitor.core.told import Fate as ReportFate
 from masakarimonitors.libvirt.domain_state import (
@@ -34,6 +33,7 @@ from masakarimonitors.libvirt.domain_state import (
     Started,
     Stopped,
 )
+from masakarimonitors.libvirt.life import Likeness
 
 _KEEP_TRANSIENT = 86400.0
 """Seconds for which an instance that vanished by dying, or may have, stays known where no report of it waits."""

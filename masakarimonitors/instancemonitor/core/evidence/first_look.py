@@ -15,8 +15,8 @@ from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Leaving, Phase, move
 from masakarimonitors.instancemonitor.core.observation import Power, Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
-from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import Aside, Instance, Place, State
+from masakarimonitors.libvirt.life import Likeness
 
 PATIENCE = 30.0
 """Seconds for which a reading that accuses waits after a start for a libvirt that was not read yet. A libvirtd that

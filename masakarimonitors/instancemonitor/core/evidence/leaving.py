@@ -12,9 +12,9 @@ from masakarimonitors.instancemonitor.core.observation import (
     LifecycleChanged,
     Reading,
 )
-from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import Instance
 from masakarimonitors.libvirt.domain_state import Lifecycle, Suspended
+from masakarimonitors.libvirt.life import Likeness
 
 OF_MIGRATION = (Suspended.MIGRATED, Suspended.POSTCOPY, Suspended.POSTCOPY_FAILED)
 """Of a live migration, which leaves it open whether the guest runs here or there."""

@@ -12,8 +12,8 @@ from masakarimonitors.instancemonitor.core.sight.ending import Sign, Step
 from masakarimonitors.instancemonitor.core.sight.halt import Pause, Word
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Look
-from masakarimonitors.instancemonitor.core.sight.life import Likeness
 from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
+from masakarimonitors.libvirt.life import Likeness
 
 HERE = (Fact.LIVES, Fact.STANDS)
 """With these it is known to be here, and not to be over."""

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from masakarimonitors.instancemonitor.core.sight.life import TABLE, Birth, Likeness, Number, compare
+from masakarimonitors.libvirt.life import TABLE, Birth, Likeness, Number, compare
 
 NUMBERS, BIRTHS = (0, 7, 8), (0, 1_795_863_268_369_904_233, 1_795_863_268_369_904_234)
 LIVES = list(itertools.product(NUMBERS, BIRTHS))
