@@ -6,6 +6,7 @@ The only file of this room that reads the configuration.
 import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 from oslo_config import cfg
@@ -50,7 +51,7 @@ from masakarimonitors.introspectiveinstancemonitor.sources.targets import Target
 from masakarimonitors.libvirt import binding, trial
 from masakarimonitors.libvirt.changed_options import ChangedOptions
 from masakarimonitors.libvirt.faults import Unavailable
-from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
+from masakarimonitors.libvirt.uri import BadUri, absent, is_of_this_qemu, own_names, parse_uris
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow, as_of_state
@@ -77,9 +78,11 @@ def build(
     sources: list[Source[Observation]] = []
     listing: list[Inventory] = []
     asking: list[Checks] = []
+    names, folder = own_names(conf.hostname), Path(conf.libvirt.qemu_pid_directory)
     for uri in uris:
         targets = Targets()
-        listing.append(Inventory(uri, pattern, targets, clock, checks=checks))
+        pids = folder if is_of_this_qemu(uri, names) else None
+        listing.append(Inventory(uri, pattern, targets, clock, checks=checks, pids=pids))
         sources.append(
             Heartbeat(
                 uri,

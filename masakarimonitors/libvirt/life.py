@@ -57,8 +57,13 @@ TABLE: Mapping[tuple[Number, Birth, bool], Likeness] = {
 """(number, birth, whether all of its events were heard in between) -> the likeness; whole."""
 
 
-def compare(known: tuple[int, int], seen: tuple[int, int], *, heard: bool) -> Likeness:
-    """Two lives of one instance, each by libvirt's number and when its QEMU was begun; 0 for what is not known."""
+Life = tuple[int, int] | tuple[str, int]
+"""libvirt's number, or a name made of that and of the boot of its host; and when its QEMU was begun (nanoseconds since
+1970). Zero or nothing for what is not known."""
+
+
+def compare(known: Life, seen: Life, *, heard: bool) -> Likeness:
+    """Two lives of one instance; `heard`: whether all of its events were heard in between."""
     (run, born), (run_now, born_now) = known, seen
     number = Number.SAME if run == run_now else Number.OTHER
     if not run or not run_now:
@@ -69,3 +74,13 @@ def compare(known: tuple[int, int], seen: tuple[int, int], *, heard: bool) -> Li
     elif not born:
         birth = Birth.NEW
     return TABLE[number, birth, heard]
+
+
+def is_another(known: Life, seen: Life) -> bool:
+    """Whether it is another life for certain: what was heard in between has no part in that."""
+    return compare(known, seen, heard=False) is Likeness.ANOTHER
+
+
+def born(known: Life, seen: Life) -> int:
+    """When the QEMU of what is seen was begun: what does not tell it tells of no other one, unless its number does."""
+    return known[1] if not seen[1] and seen[0] == known[0] else seen[1]

@@ -15,6 +15,7 @@ from masakarimonitors.core.decision import Command
 from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.core.offers.again import HostSeen
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Suspended
+from masakarimonitors.libvirt.life import Life
 
 
 class Power(Enum):
@@ -93,6 +94,11 @@ class Identity:
     run: int = field(default=0, compare=False)
     _: KW_ONLY
     born: int = field(default=0, compare=False)
+
+    @property
+    def life(self) -> Life:
+        """Which of its lives it is told of."""
+        return self.run, self.born
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,9 +173,7 @@ class Instance:
 
     def likeness(self, seen: Identity) -> Likeness:
         """Whether what is seen of it now is the life that is known."""
-        return life.compare(
-            (self.identity.run, self.identity.born), (seen.run, seen.born), heard=not self.unwatched
-        )
+        return life.compare(self.identity.life, seen.life, heard=not self.unwatched)
 
     def told(self, sign: Sign) -> "Instance":
         """With what that means for what is known of its end."""

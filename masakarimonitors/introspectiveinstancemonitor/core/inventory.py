@@ -61,6 +61,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     take_back,
     watch_channel,
 )
+from masakarimonitors.libvirt import life
 
 
 def see(state: State, seen: GuestSeen | GuestRestarted, now: Instant) -> tuple[State, Decision]:
@@ -68,9 +69,9 @@ def see(state: State, seen: GuestSeen | GuestRestarted, now: Instant) -> tuple[S
     guest = state.guests.get(seen.uuid)
     if guest is None:
         return _add(state, seen, now) if isinstance(seen, GuestSeen) else (state, NOTHING)
-    if isinstance(seen, GuestRestarted) or seen.run != guest.run:
+    if isinstance(seen, GuestRestarted) or life.is_another(guest.life, seen.life):
         why = seen.why if isinstance(seen, GuestRestarted) else "it runs anew"
-        state, decision = apply(state, guest, partial(_restart, run=seen.run, why=why))
+        state, decision = apply(state, guest, partial(_restart, seen=seen, why=why))
         if isinstance(seen, GuestRestarted):
             return state, decision
         state, more = apply(state, state.guests[seen.uuid], partial(_update, seen=seen, now=now))
@@ -94,13 +95,15 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
         storages=seen.storages,
         checks=seen.checks,
         availability=seen.availability,
+        born=seen.born,
         # Of one that is gone, and whose report still waits, it stays known what it asked.
         questions=MappingProxyType({**(kept.questions if kept else {}), **state.questions}),
     )
     commands: tuple[Command, ...] = _taken_back(seen.uuid, before, kept)
     if kept is not None:
         guest = replace(guest, reports=recent_reports(kept.reports, now.wall))
-        if kept.run == seen.run:
+        if kept.run and not life.is_another(kept.life, seen.life):
+            guest = replace(guest, born=life.born(kept.life, seen.life))
             # Seen so for the first time since the start, it is excused as if it had been seen so all along.
             guest = _without_unasked(replace(guest, probes=kept.probes))
             guest = excuse(guest, seen.availability)
@@ -450,10 +453,15 @@ def _awaited_on(probe: Probe) -> Probe:
     )
 
 
-def _restart(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:
-    probes = _begun_anew(guest.probes)
-    after = replace(guest, run=run, availability=Availability.RUNNING, probes=probes)
-    if run != guest.run:
+def _restart(guest: Guest, seen: GuestSeen | GuestRestarted, why: str) -> tuple[Guest, Decision]:
+    after = replace(
+        guest,
+        run=seen.run,
+        born=life.born(guest.life, seen.life),
+        availability=Availability.RUNNING,
+        probes=_begun_anew(guest.probes),
+    )
+    if life.is_another(guest.life, seen.life):
         # Whoever lists that life first has it.
         after = replace(after, uris=frozenset())
     after = replace(after, investigation=end(guest.investigation))
@@ -520,7 +528,8 @@ def _update(guest: Guest, seen: GuestSeen, now: Instant) -> tuple[Guest, Decisio
     uris = guest.uris | {seen.where}
     # Two URIs may lead to one libvirt: it is not at another one because that lists it, too.
     where = guest.where if guest.where in guest.uris else seen.where
-    guest = _listed(replace(guest, name=seen.name, storages=seen.storages), where, uris)
+    born = life.born(guest.life, seen.life)
+    guest = _listed(replace(guest, name=seen.name, storages=seen.storages, born=born), where, uris)
     if guest.availability is Availability.BUSY and seen.availability is Availability.RUNNING:
         # A domain under a job is listed as running. Whether the job is over, only a reading tells.
         reading = ReadCounters(uuid=guest.uuid, run=guest.run, blocks=False, where=guest.where)

@@ -61,6 +61,9 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
     held = value.get("held", {})
     if not isinstance(held, dict):
         raise TypeError("held must be a mapping")
+    born = value.get("born", 0)
+    if isinstance(born, bool) or not isinstance(born, int):
+        raise TypeError("born must be a number")
     questions = value.get("questions", {})
     if not isinstance(questions, dict):
         raise TypeError("questions must be a mapping")
@@ -76,4 +79,5 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
         held=MappingProxyType({name: known_moment(at) for name, at in held.items()}),
         home=str(value.get("home", "")),
         questions=MappingProxyType({name: str(asked) for name, asked in questions.items()}),
+        born=born,
     )

@@ -2,8 +2,9 @@
 
 The observations are made by the sources (inventory, heartbeat, application checks) and by the answer to
 `ReadCounters`, the one command, which stands at the end; the decision reads them. `run` names one life
-of a guest, from its start to its stop: what was asked of one life says nothing about the next. `where`
-is the libvirt (its URI) that said so; several may be watched.
+of a guest, from its start to its stop: what was asked of one life says nothing about the next. A libvirtd that
+was started anew may give a later life that name again; `born` tells the two apart. `where` is the libvirt (its
+URI) that said so; several may be watched.
 """
 
 import datetime
@@ -16,6 +17,7 @@ from masakarimonitors.core.changed_rules import Rules, RulesChanged
 from masakarimonitors.core.decision import Command
 from masakarimonitors.core.offers.again import HostSeen
 from masakarimonitors.libvirt.domain_state import DomainState
+from masakarimonitors.libvirt.life import Life
 
 HEARTBEAT = "heartbeat"
 """The probe that every watched guest has; the others are named after their application check."""
@@ -49,7 +51,7 @@ def availability_of(state: int) -> Availability:
 class GuestSeen:
     """A guest whose guest-agent channel is watched, and how it stands; `storages`: on what its disks are, where
     that can be told, one word for each that other guests' disks may be on, too; `checks`: the names of the operator's
-    checks that are meant for it."""
+    checks that are meant for it; `born`: when its QEMU was begun (nanoseconds since 1970), 0 where that is not seen."""
 
     uuid: str
     name: str
@@ -58,6 +60,12 @@ class GuestSeen:
     where: str = ""
     storages: tuple[str, ...] = ()
     checks: frozenset[str] = frozenset()
+    born: int = 0
+
+    @property
+    def life(self) -> Life:
+        """Which of its lives this is."""
+        return self.run, self.born
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +79,18 @@ class GuestGone:
 
 @dataclass(frozen=True, slots=True)
 class GuestRestarted:
-    """The guest began anew: libvirt said STARTED or REBOOT. `run` is the life that begins (or goes on)."""
+    """The guest began anew: libvirt said STARTED or REBOOT. `run` is the life that begins (or goes on); `born`: as
+    `GuestSeen`."""
 
     uuid: str
     run: str
     why: str
+    born: int = 0
+
+    @property
+    def life(self) -> Life:
+        """Which of its lives this is."""
+        return self.run, self.born
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation im
 from masakarimonitors.introspectiveinstancemonitor.core.reported import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.rules import Rule
+from masakarimonitors.libvirt.life import Life
 
 KEY = "guest:"
 """What the keys of remembered guests begin with."""
@@ -146,7 +147,7 @@ class Guest:
     """One watched guest. `where`: the libvirt over which it is asked, one of those that list this life of it (`uris`);
     `counted_at`: the one among whose guests it counts when it fails, where that is another; `storages`: where its disks
     are; `checks`: those that are meant for it; `investigation`: the look at it from outside; `questions`: what its
-    probes' checks ask (`checks.questions`)."""
+    probes' checks ask (`checks.questions`); `born`: when the QEMU of this life was begun, 0 where that is not seen."""
 
     uuid: str
     name: str
@@ -161,6 +162,12 @@ class Guest:
     reports: tuple[datetime.datetime, ...] = ()
     investigation: Investigation = field(default_factory=Investigation)
     questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    born: int = 0
+
+    @property
+    def life(self) -> Life:
+        """Which of its lives this is."""
+        return self.run, self.born
 
     @property
     def heartbeat(self) -> Probe:
@@ -233,6 +240,12 @@ class Kept:
     held: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
     home: str = ""
     questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    born: int = 0
+
+    @property
+    def life(self) -> Life:
+        """In which of its lives it was seen last; one that has left has none."""
+        return self.run, self.born
 
     def without(self, names: Set[str]) -> "Kept":
         """As if these checks had never been passed."""
@@ -475,6 +488,8 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
         return None
     reports: list[JSON] = [report.isoformat() for report in guest.reports]
     written: dict[str, JSON] = {"run": guest.run, "where": guest.where, "phases": worth, "reports": reports}
+    if guest.born:
+        written["born"] = guest.born
     if awaited:
         written["awaited"] = awaited
     # To an earlier release these are nothing.

@@ -74,7 +74,7 @@ class Checks:
         self._expressions = expressions
         self._open_session = open_session
         self._ask_agent = ask_agent
-        self._running: dict[_Key, tuple[str, int]] = {}
+        self._running: dict[_Key, tuple[Target, int]] = {}
         self._under_way: set[_Key] = set()
         self._undecided: set[_Key] = set()
         self._request_id = 0
@@ -242,12 +242,12 @@ class Checks:
     async def _run(self, target: Target, check: Check, commands: AgentCommands) -> End | None:
         """How the command ended, or None when it did not within its time."""
         key = (target.uuid, check.name)
-        run, pid = self._running.get(key, (target.run, 0))
-        if not pid or run != target.run:
+        begun_in, pid = self._running.get(key, (target, 0))
+        if not pid or not target.is_life_of(begun_in):
             anew = self._anew[check.name]
             pid = await commands.start(target, check.command)
             if self._anew[check.name] == anew:
-                self._running[key] = (target.run, pid)
+                self._running[key] = (target, pid)
         try:
             end = await commands.wait(target, pid, check.timeout)
         except (Refused, ValueError):
@@ -259,7 +259,7 @@ class Checks:
         return end
 
     def _forget(self, key: _Key, pid: int) -> None:
-        if self._running.get(key, ("", 0))[1] == pid:
+        if key in self._running and self._running[key][1] == pid:
             del self._running[key]
 
     async def _fault(

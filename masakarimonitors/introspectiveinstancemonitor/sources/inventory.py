@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, meant_for
@@ -30,12 +31,21 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
 from masakarimonitors.introspectiveinstancemonitor.sources.domain_xml import Description, Nova, describe
 from masakarimonitors.introspectiveinstancemonitor.sources.output import Undecided
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Target, Targets
-from masakarimonitors.libvirt.domain_state import LIST_ACTIVE, AgentState, EventId, Lifecycle, Started
+from masakarimonitors.libvirt.domain_state import (
+    LIST_ACTIVE,
+    PAUSED_STARTING_UP,
+    AgentState,
+    DomainState,
+    EventId,
+    Lifecycle,
+    Started,
+)
 from masakarimonitors.libvirt.faults import Unanswered, Unavailable, is_about_the_connection
 from masakarimonitors.libvirt.kept import KeptSessions
 from masakarimonitors.libvirt.session import OpenSession, Retry, Session, session
 from masakarimonitors.libvirt.under_way import UnderWay
 from masakarimonitors.system.clock import Clock, boot_id, pause
+from masakarimonitors.system.processes.pidfile import written_at
 
 LOG = logging.getLogger(__name__)
 
@@ -75,6 +85,7 @@ class _Facts:
     description: Description
     is_agents: bool
     """Whether the socket of its guest agent is one by the option; False without one, too."""
+    born: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +114,12 @@ class Inventory:
         open_session: OpenSession = session,
         *,
         checks: Sequence[Check] = (),
+        pids: Path | None = None,
     ) -> None:
-        """`socket_path` is matched from the start of a channel's path, as the option promises, on a worker thread."""
+        """`socket_path` is matched from the start of a channel's path, as the option promises, on a worker thread.
+
+        `pids`: the folder of libvirt's pidfiles, where they are of these domains.
+        """
         self.name = f"inventory of {uri}"
         self._uri = uri
         self._socket_path = socket_path
@@ -112,6 +127,7 @@ class Inventory:
         self._clock = clock
         self._open_session = open_session
         self._checks = checks
+        self._pids = pids
         self._questions = KeptSessions(uri, "domains", 1, open_session=open_session)
         # libvirt's domain numbers begin anew with each boot of the host.
         self._boot = boot_id(otherwise="boot")[:8]
@@ -216,7 +232,7 @@ class Inventory:
             return
         known = self._targets.by_uuid.get(event.uuid)
         if event.kind == EventId.REBOOT and known is not None:
-            emit(GuestRestarted(known.uuid, known.run, "the guest rebooted"))
+            emit(GuestRestarted(known.uuid, known.run, "the guest rebooted", known.born))
         started = event.kind == EventId.LIFECYCLE and event.what == Lifecycle.STARTED
         await self._read(event.uuid, emit, anew=_STARTS.get(event.detail, "started") if started else None)
         answers = event.kind == EventId.AGENT_LIFECYCLE and event.what == AgentState.CONNECTED
@@ -263,7 +279,7 @@ class Inventory:
         run = f"{self._boot}-{facts.domain_id}"
         askable = availability is Availability.RUNNING
         if anew is not None:
-            emit(GuestRestarted(uuid, run, anew))
+            emit(GuestRestarted(uuid, run, anew, facts.born))
         emit(
             GuestSeen(
                 uuid=uuid,
@@ -273,6 +289,7 @@ class Inventory:
                 where=self._uri,
                 storages=description.storages,
                 checks=meant_for(self._checks, facts.name, uuid, description.nova.words),
+                born=facts.born,
             )
         )
         self._targets.put(
@@ -283,6 +300,7 @@ class Inventory:
                 domain_id=facts.domain_id,
                 askable=askable,
                 nova=description.nova,
+                born=facts.born,
             )
         )
 
@@ -309,7 +327,7 @@ class Inventory:
                 domain_id = domain.ID()
                 if domain_id < 0:
                     return None
-                state, _reason = domain.state()
+                state, reason = domain.state()
                 xml = domain.XMLDesc()
         except libvirt.libvirtError as error:
             if is_about_the_connection(error, libvirt):
@@ -328,4 +346,10 @@ class Inventory:
             state=state,
             description=description,
             is_agents=is_agents,
+            born=self._born(domain.name(), state, reason),
         )
+
+    def _born(self, name: str, state: int, reason: int) -> int:
+        """Of what is being started the pidfile of the life before may still be there."""
+        starts = state == DomainState.PAUSED and reason == PAUSED_STARTING_UP
+        return 0 if self._pids is None or starts else written_at(self._pids / f"{name}.pid")

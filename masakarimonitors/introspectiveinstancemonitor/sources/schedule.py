@@ -145,7 +145,7 @@ class PingSchedule:
             del self._turns[uuid]
         for uuid, target in askable.items():
             turn = self._turns.get(uuid)
-            if turn is None or turn.target.run != target.run:
+            if turn is None or not target.is_life_of(turn.target):
                 self._turns[uuid] = turn = _Scheduled(target=target, due=next_turn(uuid, self._interval, now))
                 heapq.heappush(self._heap, (turn.due, uuid))
             turn.target = target
@@ -185,7 +185,7 @@ class PingSchedule:
         """The call of this ping, which `started` then, is back: the place is free, the next turn is set."""
         self._flying[lane] -= 1
         turn = self._turns.get(target.uuid)
-        if turn is None or turn.target.run != target.run:
+        if turn is None or not target.is_life_of(turn.target):
             return
         turn.flying = False
         turn.due = next_ping(target.uuid, self._interval, turn.misses, self._threshold, started)
@@ -219,5 +219,5 @@ class PingSchedule:
 
     def _count(self, target: Target, misses: int, *, slow: bool = False) -> None:
         turn = self._turns.get(target.uuid)
-        if turn is not None and turn.target.run == target.run:
+        if turn is not None and target.is_life_of(turn.target):
             turn.misses, turn.slow = misses, slow

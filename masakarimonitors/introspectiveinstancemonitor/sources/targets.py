@@ -8,11 +8,13 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from masakarimonitors.introspectiveinstancemonitor.sources.domain_xml import Nova
+from masakarimonitors.libvirt import life
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One guest with an agent channel of ours; `run` is its present life, `domain_id` libvirt's number of it."""
+    """One guest with an agent channel of ours; `run` is its present life, `domain_id` libvirt's number of it, `born`
+    when its QEMU was begun (0: not seen)."""
 
     uuid: str
     name: str
@@ -20,6 +22,16 @@ class Target:
     domain_id: int
     askable: bool
     nova: Nova = field(default_factory=Nova)
+    born: int = 0
+
+    @property
+    def life(self) -> life.Life:
+        """Which of its lives this is."""
+        return self.run, self.born
+
+    def is_life_of(self, other: "Target") -> bool:
+        """Whether both are one life of one guest, for all that is known."""
+        return not life.is_another(self.life, other.life)
 
 
 class Targets:
@@ -46,10 +58,12 @@ class Targets:
     def put(self, target: Target) -> None:
         """A target is there, or changed."""
         before = self.by_uuid.get(target.uuid)
+        if before is not None:
+            target = replace(target, born=life.born(before.life, target.life))
         if before == target:
             return
         self.by_uuid[target.uuid] = target
-        if before is None or before.run != target.run or not target.askable:
+        if before is None or not target.is_life_of(before) or not target.askable:
             self.answering.discard(target.uuid)
         self._tell()
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from masakarimonitors.libvirt.life import TABLE, Birth, Likeness, Number, compare
+from masakarimonitors.libvirt.life import TABLE, Birth, Likeness, Number, born, compare, is_another
 
 NUMBERS, BIRTHS = (0, 7, 8), (0, 1_795_863_268_369_904_233, 1_795_863_268_369_904_234)
 LIVES = list(itertools.product(NUMBERS, BIRTHS))
@@ -32,3 +32,25 @@ def test_nothing_that_is_missed_makes_one_life_of_two() -> None:
     for number, birth in itertools.product(Number, Birth):
         if TABLE[number, birth, False] is Likeness.SAME:
             assert TABLE[number, birth, True] is Likeness.SAME
+
+
+def test_what_is_another_life_is_so_whatever_was_heard() -> None:
+    for known, seen in itertools.product(LIVES, repeat=2):
+        for heard in (True, False):
+            assert is_another(known, seen) is (compare(known, seen, heard=heard) is Likeness.ANOTHER)
+
+
+@pytest.mark.parametrize(
+    ("known", "seen", "then"),
+    [
+        ((7, 1), (7, 0), 1),
+        ((7, 1), (7, 2), 2),
+        ((7, 0), (7, 2), 2),
+        ((7, 1), (8, 0), 0),
+        (("b-7", 1), ("b-7", 0), 1),
+    ],
+)
+def test_what_is_not_seen_any_more_of_one_life_is_not_forgotten(
+    known: tuple[int, int], seen: tuple[int, int], then: int
+) -> None:
+    assert born(known, seen) == then

@@ -13,6 +13,7 @@ from masakarimonitors.instancemonitor.core.sight.halt import Pause, Word
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Look
 from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
+from masakarimonitors.libvirt import life
 from masakarimonitors.libvirt.life import Likeness
 
 HERE = (Fact.LIVES, Fact.STANDS)
@@ -35,7 +36,7 @@ def identified(known: Instance, identity: Identity) -> Identity:
     last = known.identity
     if not identity.run:
         return replace(identity, run=last.run, born=last.born)
-    return identity if identity.born or identity.run != last.run else replace(identity, born=last.born)
+    return replace(identity, born=life.born(last.life, identity.life))
 
 
 def identified_by(told: Seen | None, known: Instance, identity: Identity) -> Identity:

@@ -1,10 +1,12 @@
 """The inventory before a played libvirt: hung domains, broken connections, and what is said of them."""
 
 import asyncio
+import os
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +14,14 @@ from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Mat
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Census,
     GuestGone,
+    GuestRestarted,
     GuestSeen,
     LibvirtAway,
     Observation,
 )
 from masakarimonitors.introspectiveinstancemonitor.sources.inventory import RESYNC, Inventory
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Targets
-from masakarimonitors.libvirt.domain_state import EventId, Lifecycle
+from masakarimonitors.libvirt.domain_state import PAUSED_STARTING_UP, DomainState, EventId, Lifecycle
 from tests.fixtures.fake_clock import SteppedClock
 from tests.fixtures.fake_libvirt import FakeModule, denied, impatient, played, socket_closed
 from tests.fixtures.waiting import eventually
@@ -35,10 +38,12 @@ def libvirt() -> Iterator[FakeModule]:
 class Listing:
     """The inventory at work, and what it has said."""
 
-    def __init__(self, module: FakeModule, uri: str, patience: float) -> None:
+    def __init__(self, module: FakeModule, uri: str, patience: float, pids: Path | None = None) -> None:
         self.clock, self.said, self.targets = SteppedClock(), list[Observation](), Targets()
         opening = impatient(module, patience)
-        self.source = Inventory(uri, re.compile("/sock"), self.targets, self.clock, open_session=opening)
+        self.source = Inventory(
+            uri, re.compile("/sock"), self.targets, self.clock, open_session=opening, pids=pids
+        )
 
     def censuses(self) -> list[tuple[set[str], set[str]]]:
         """Who was present and who was unread, in each list."""
@@ -49,8 +54,10 @@ class Listing:
 
 
 @asynccontextmanager
-async def at_work(module: FakeModule, uri: str, patience: float = LONG) -> AsyncIterator[Listing]:
-    made = Listing(module, uri, patience)
+async def at_work(
+    module: FakeModule, uri: str, patience: float = LONG, pids: Path | None = None
+) -> AsyncIterator[Listing]:
+    made = Listing(module, uri, patience, pids)
     task = asyncio.get_running_loop().create_task(made.source.run(made.said.append))
     try:
         yield made
@@ -184,3 +191,28 @@ async def test_whoever_ends_by_a_fault_of_this_program_says_that_nothing_is_hear
     last = listing.said[-1]
     assert isinstance(last, LibvirtAway) and "no good" in last.why
     assert [target.askable for target in listing.targets.by_uuid.values()] == [False]
+
+
+async def test_a_life_is_named_by_when_its_qemu_was_begun_where_that_is_seen(
+    libvirt: FakeModule, tmp_path: Path
+) -> None:
+    """Of one that is being started the file may be that of the life before."""
+    one, starting, _unseen = libvirt.add("one", "starting", "unseen")
+    starting.state_, starting.reason = DomainState.PAUSED, PAUSED_STARTING_UP
+    starting.ID = lambda: 1  # type: ignore[method-assign]
+    for name in ("one", "starting"):
+        (tmp_path / f"{name}.pid").write_text("42")
+        os.utime(tmp_path / f"{name}.pid", ns=(7, 7_000_000_001))
+    async with at_work(libvirt, "played:///born", pids=tmp_path) as listing:
+        await eventually(lambda: listing.count(Census) == 1, "the list")
+        assert {seen.name: seen.born for seen in listing.said if isinstance(seen, GuestSeen)} == {
+            "one": 7_000_000_001,
+            "starting": 0,
+            "unseen": 0,
+        }
+        listing.targets.answering.add(one.UUIDString())
+        os.utime(tmp_path / "one.pid", ns=(8, 8_000_000_001))
+        libvirt.fire(EventId.LIFECYCLE, one, Lifecycle.STARTED, 0)
+        await eventually(lambda: listing.count(GuestRestarted), "its start to be told")
+        assert [seen.born for seen in listing.said if isinstance(seen, GuestRestarted)] == [8_000_000_001]
+        assert not listing.targets.answering, "nobody has asked the later life yet"
