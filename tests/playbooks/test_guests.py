@@ -97,6 +97,14 @@ def test_a_reading_from_before_the_miss_that_was_enough_accuses_nobody() -> None
     assert play.reads(availability=Availability.BUSY).rulings == [Ruling.PLANNED]
 
 
+def test_one_that_comes_back_in_the_moment_in_which_it_would_be_accused_is_not() -> None:
+    """Its storage stood still, and answers again: that shows before its agent has come so far as to answer."""
+    play = healthy().goes_silent(times=2)
+    play.after(8).feed(Woken(f"counters:{A}")).reads(requests=0)
+    assert not play.after(2).misses().reads(cpu=NANO, requests=7).notified
+    assert play.rulings == [Ruling.HELD]
+
+
 def test_the_option_counts_as_openstacks_own_monitor_does() -> None:
     """Upstream compares before it counts, and asks for more than the threshold."""
     for option in range(1, 6):

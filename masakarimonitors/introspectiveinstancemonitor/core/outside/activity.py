@@ -18,7 +18,7 @@ SPINNING = 0.90
 """A virtual processor that wants more than this share of the time may be in a panic loop or a soft lockup."""
 
 WINDOW = 4.0
-"""Seconds: two readings closer together than this are not compared."""
+"""Seconds: two readings closer together than this say nothing by what did not move between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,18 @@ def frozen(before: Counters, after: Counters) -> bool:
 def compare(before: Counters, after: Counters) -> Signs | None:
     """The signs of life between two readings of the same life, or None when they cannot be compared.
 
-    A virtual processor's demand is the time it ran plus the time it stood ready and the host gave it
+    What moved proves life however soon it did: a guest that has just come back must not be accused on two readings from
+    before that. A virtual processor's demand is the time it ran plus the time it stood ready and the host gave it
     none, so that an overloaded host does not make a spinning guest look busy and rested.
     """
     span = after.at - before.at
-    if before.run != after.run or span < WINDOW:
-        return None
-    if frozen(before, after):
-        return Signs(False, f"QEMU used no processor time at all for {span:.0f} s", frozen=True)
     requests = _requests_between(before, after)
+    if before.run != after.run or span <= 0 or (span < WINDOW and not requests):
+        return None
     if requests:
         return Signs(True, f"{requests} block requests completed in {span:.0f} s")
+    if frozen(before, after):
+        return Signs(False, f"QEMU used no processor time at all for {span:.0f} s", frozen=True)
     demands = [
         ((new.ran + new.waited) - (old.ran + old.waited)) / 1e9 / span
         for old, new in zip(before.vcpus, after.vcpus, strict=False)

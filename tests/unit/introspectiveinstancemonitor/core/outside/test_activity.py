@@ -111,8 +111,13 @@ def test_a_monitor_that_does_not_answer_is_as_still_as_it_gets() -> None:
     assert "QEMU does not answer" in found.words
 
 
+def test_what_moved_is_life_however_soon_it_moved() -> None:
+    assert signs(reading(0), reading(1.5, cpu=1, requests=9)).moving
+
+
 def test_readings_too_close_or_of_two_lives_are_not_compared() -> None:
-    assert compare(reading(0), reading(3.9, requests=9)) is None
+    assert compare(reading(0), reading(3.9, cpu=2, vcpus=(2,))) is None
+    assert compare(reading(1), reading(1, requests=9)) is compare(reading(1), reading(0, requests=9)) is None
     other = Counters(uuid="u", run="next run", at=10, availability=Availability.RUNNING, cpu=0)
     assert compare(reading(0), other) is None
 

@@ -73,7 +73,8 @@ def test_it_begins_once_and_ends_with_nothing_kept() -> None:
 @pytest.mark.parametrize(
     ("second", "stage", "finding"),
     [
-        (reading(3, cpu=1, requests=9), Stage.SECOND, Finding.MORE),  # too soon
+        (reading(3, cpu=1), Stage.SECOND, Finding.MORE),  # too soon
+        (reading(3, cpu=1, requests=9), Stage.ALIVE, Finding.ALIVE),
         (reading(10, cpu=1, requests=9), Stage.ALIVE, Finding.ALIVE),
         (reading(10, cpu=1), Stage.STILL, Finding.DEAD),
         (reading(10, requests=None), Stage.FROZEN, Finding.DEAD),
