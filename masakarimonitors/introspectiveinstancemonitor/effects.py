@@ -48,10 +48,15 @@ _STATS_VCPU, _STATS_BLOCK = 1 << 3, 1 << 5  # VIR_DOMAIN_STATS_*
 _NOWAIT = 1 << 29  # VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT: never wait for the domain's state lock
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Domain:
-    """What libvirtd knows of a running domain by itself; `occupied` (seconds): how long QEMU's monitor is."""
+    """What libvirtd knows of a running domain by itself; `occupied` (seconds): how long QEMU's monitor is.
 
+    `at`: the monotonic second of it, on the thread that read it: if this process stands still after that, what was done
+    until then must not seem to have taken longer.
+    """
+
+    at: float
     domain_id: int
     availability: Availability
     cpu: int
@@ -136,9 +141,8 @@ class _Libvirt:
             before = domain.cpu
             await self._clock.sleep(STIRRED)
             domain = await self._ask_libvirtd(command) or domain
-        at = self._clock.now().monotonic
         reading = Counters(
-            uuid=command.uuid, run=command.run, at=at, availability=domain.availability, cpu=domain.cpu
+            uuid=command.uuid, run=command.run, at=domain.at, availability=domain.availability, cpu=domain.cpu
         )
         if not command.blocks or domain.availability is not Availability.RUNNING:
             return reading
@@ -146,7 +150,8 @@ class _Libvirt:
             return _unread(reading, "QEMU used no processor time since the last reading, so it was not asked")
         if domain.occupied > FROM_QEMU:
             words = f"QEMU's monitor has not answered another question for {domain.occupied:.0f} s"
-            return _unread(reading, words, mute=True)
+            # libvirtd does not wait for it then, and tells of the virtual processors by itself.
+            reading = _unread(reading, words, mute=True)
         return await self._ask_qemu(command, reading)
 
     async def _ask_libvirtd(self, command: ReadCounters) -> _Domain | None:
@@ -160,7 +165,7 @@ class _Libvirt:
         def ask(handle: Any) -> _Domain | None:
             self._inside.add(call)
             try:
-                return _read_domain(handle, libvirt.api.main, command.uuid)
+                return _read_domain(handle, libvirt.api.main, command.uuid, self._clock)
             finally:
                 self._inside.discard(call)
 
@@ -174,47 +179,49 @@ class _Libvirt:
 
     async def _ask_qemu(self, command: ReadCounters, reading: Counters) -> Counters:
         if len(self._asking) >= LOST_THREADS:
-            # Not this guest's fault: its QEMU is not asked, so it must not be called mute.
-            return _unread(reading, "block requests not known: the monitors of other domains' QEMU hang")
+            # Not this guest's fault: its QEMU is not asked, so it must not be called mute for that.
+            return (
+                reading
+                if reading.mute
+                else _unread(reading, "block requests not known: the monitors of other domains' QEMU hang")
+            )
         call = object()
 
-        def ask(handle: Any) -> tuple[tuple[VcpuTime, ...], int | None]:
+        def ask(handle: Any) -> tuple[float, tuple[VcpuTime, ...], int | None]:
             # Counted until the call itself is back: it may hang for longer than anybody waits.
             self._asking.add(call)
             try:
-                return _read_stats(handle, command.uuid)
+                found = _read_stats(handle, command.uuid)
+                return self._clock.now().monotonic, *found
             finally:
                 self._asking.discard(call)
 
         async with self._qemu.one() as libvirt:
             try:
-                vcpus, requests = await libvirt.call(ask, FROM_QEMU)
+                at, vcpus, requests = await libvirt.call(ask, FROM_QEMU)
             except Unanswered:
-                mute = call in self._asking
+                mute = reading.mute or call in self._asking
                 return _unread(reading, f"QEMU's monitor did not answer within {FROM_QEMU:g} s", mute=mute)
             except Unavailable as fault:
-                return _unread(reading, str(fault))
-        return replace(
-            reading,
-            at=self._clock.now().monotonic,
-            vcpus=vcpus,
-            requests=requests,
-            unread="" if requests is not None else "libvirt did not tell the block counters",
-        )
+                return reading if reading.mute else _unread(reading, str(fault))
+        if requests is None:
+            unread = reading.unread or "libvirt did not tell the block counters"
+            return replace(reading, at=at, vcpus=vcpus, unread=unread)
+        return replace(reading, at=at, vcpus=vcpus, requests=requests, unread="", mute=False)
 
 
 def _unread(reading: Counters, why: str, *, mute: bool = False) -> Counters:
     return replace(reading, unread=why, mute=mute)
 
 
-def _read_domain(handle: Any, libvirt: Any, uuid: str) -> _Domain | None:
+def _read_domain(handle: Any, libvirt: Any, uuid: str, clock: Clock) -> _Domain | None:
     """On a worker thread: only what libvirtd answers without a lock and without QEMU."""
     try:
         domain = handle.lookupByUUIDString(uuid)
         if domain.ID() < 0:
             return None
         availability = availability_of(domain.state()[0])
-        cpu = domain.info()[4]
+        cpu, at = domain.info()[4], clock.now().monotonic
         control, _details, milliseconds = domain.controlInfo()
     except libvirt.libvirtError as error:
         if error.get_error_code() in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
@@ -223,7 +230,7 @@ def _read_domain(handle: Any, libvirt: Any, uuid: str) -> _Domain | None:
     if availability is Availability.RUNNING and control == ControlState.JOB:
         availability = Availability.BUSY
     occupied = milliseconds / 1000 if control == ControlState.OCCUPIED else 0.0
-    return _Domain(domain.ID(), availability, cpu, occupied)
+    return _Domain(at=at, domain_id=domain.ID(), availability=availability, cpu=cpu, occupied=occupied)
 
 
 def _read_stats(handle: Any, uuid: str) -> tuple[tuple[VcpuTime, ...], int | None]:

@@ -4,11 +4,18 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.introspectiveinstancemonitor.core.observation import Counters, NotKnown, ReadCounters
+from masakarimonitors.introspectiveinstancemonitor.core.observation import (
+    Counters,
+    NotKnown,
+    ReadCounters,
+    VcpuTime,
+)
 from masakarimonitors.introspectiveinstancemonitor.effects import CounterReader
+from masakarimonitors.libvirt.domain_state import ControlState
 from masakarimonitors.libvirt.session import LEFT_BEHIND
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_libvirt import FakeModule, impatient, played
@@ -23,8 +30,10 @@ def libvirt() -> Iterator[FakeModule]:
 
 
 @asynccontextmanager
-async def reading(module: FakeModule, uri: str) -> AsyncIterator[CounterReader]:
-    reader = CounterReader((uri,), FakeClock(), open_session=impatient(module, SOON))
+async def reading(
+    module: FakeModule, uri: str, clock: FakeClock | None = None, patience: float = SOON
+) -> AsyncIterator[CounterReader]:
+    reader = CounterReader((uri,), clock or FakeClock(), open_session=impatient(module, patience))
     try:
         yield reader
     finally:
@@ -61,3 +70,48 @@ async def test_it_is_looked_at_again_when_the_last_call_has_come_back(libvirt: F
         while isinstance(found, NotKnown):  # its thread has not come that far yet
             found = await reader.perform(look_at("locked", uri))
         assert isinstance(found, Counters)
+
+
+OCCUPIED = [ControlState.OCCUPIED, 0, 60_000]
+VCPU = {"vcpu.maximum": 1, "vcpu.0.time": 9, "vcpu.0.delay": 1}
+DISK = {"block.count": 1, "block.0.rd.reqs": 3}
+
+
+@pytest.mark.parametrize(
+    ("stats", "mute", "requests"),
+    [(VCPU | {"block.count": 1}, True, None), (VCPU, True, None), (VCPU | DISK, False, 3)],
+)
+async def test_of_a_qemu_whose_monitor_does_not_answer_libvirtd_tells_what_its_processors_do(
+    libvirt: FakeModule, stats: dict[str, int], mute: bool, requests: int | None
+) -> None:
+    """Its guest may be at work all the same: what hangs may be a disk that it does not need."""
+    uri = "played:///mute"
+    (one,) = libvirt.add("one")
+    one.control, one.stats, one.cpu = OCCUPIED, stats, 5
+    command = replace(look_at("one", uri), blocks=True, cpu_before=1)
+    async with reading(libvirt, uri, patience=60) as reader:
+        found = await reader.perform(command)
+        assert isinstance(found, Counters)
+        assert (found.vcpus, found.mute, found.requests) == ((VcpuTime(9, 1),), mute, requests)
+        assert bool(found.unread) is mute
+        one.cpu = 1
+        found = await reader.perform(command)
+        assert isinstance(found, Counters) and not found.vcpus, (
+            "one that stands still is not asked for anything"
+        )
+
+
+async def test_a_reading_is_of_the_moment_in_which_libvirtd_was_asked(libvirt: FakeModule) -> None:
+    """What stands still after that, as this process may, must not make little of what the guest has done."""
+    uri, clock = "played:///late", FakeClock()
+    (one,) = libvirt.add("one")
+    begun = clock.now().monotonic
+
+    def control() -> list[int]:
+        clock.stand_still(60)
+        return [0, 0, 0]
+
+    one.controlInfo = control  # type: ignore[method-assign]
+    async with reading(libvirt, uri, clock, patience=60) as reader:
+        found = await reader.perform(look_at("one", uri))
+        assert isinstance(found, Counters) and found.at == begun

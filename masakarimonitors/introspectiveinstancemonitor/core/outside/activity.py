@@ -73,7 +73,7 @@ def compare(before: Counters, after: Counters) -> Signs | None:
         bool(working),
         f"{blocks}, virtual processors at {loads} over {span:.0f} s",
         complete=known or after.mute,
-        frozen=after.mute and not known,
+        frozen=after.mute and not known and not working,
         told=bool(demands) or 0 <= used <= RESTING or after.mute,
     )
 

@@ -111,6 +111,15 @@ def test_a_monitor_that_does_not_answer_is_as_still_as_it_gets() -> None:
     assert "QEMU does not answer" in found.words
 
 
+@pytest.mark.parametrize(("load", "moving"), [(0.0, False), (0.4, True), (1.0, False)])
+def test_one_whose_processors_work_is_at_work_though_qemus_monitor_does_not_answer(
+    load: float, moving: bool
+) -> None:
+    before = reading(0, vcpus=(0,), requests=None, mute=True)
+    found = signs(before, reading(10, cpu=4, vcpus=(10 * load,), requests=None, mute=True))
+    assert (found.moving, found.frozen) == (moving, not moving)
+
+
 def test_what_moved_is_life_however_soon_it_moved() -> None:
     assert signs(reading(0), reading(1.5, cpu=1, requests=9)).moving
 
