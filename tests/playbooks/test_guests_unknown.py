@@ -163,6 +163,24 @@ def test_neither_a_restart_of_the_monitor_nor_of_libvirt_makes_a_closed_channel_
     assert play.phase() is Phase.UNKNOWN
 
 
+@pytest.mark.parametrize("lives", [1, 2])
+def test_nor_does_a_restart_of_the_monitor_make_one_healthy_that_gave_no_usable_answer(lives: int) -> None:
+    play = healthy().cannot_be_asked(seconds=180)
+    for _ in range(lives):
+        play.restart_monitor().seen()
+        assert (row(play).state, row(play).alarm) == ("unknown", True)
+        assert [(verdict.ruling, verdict.alarm) for verdict in play.verdicts] == [(Ruling.BLIND, True)]
+    assert not play.cannot_be_asked(seconds=300).verdicts, "once in each life"
+    assert play.answers().phase() is Phase.HEALTHY and "unknown" not in play.memory[f"guest:{A}"]
+    assert play.restart_monitor().seen().phase() is Phase.HEALTHY
+
+
+def test_one_that_was_unknown_before_a_restart_is_reported_when_it_has_looked_dead_for_ten_minutes() -> None:
+    play = healthy().cannot_be_asked(seconds=180).restart_monitor().seen()
+    assert not play.cannot_be_asked(seconds=600).notified
+    assert play.cannot_be_asked(seconds=240).notified == [REPORT]
+
+
 def test_the_alarm_ends_when_the_agent_is_back() -> None:
     play = healthy().seen(availability=Availability.AGENT_CLOSED).wait(300).seen().answers()
     assert play.phase() is Phase.HEALTHY and not row(play).alarm

@@ -7,7 +7,7 @@ that is over is withdrawn.
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -121,8 +121,17 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
     if memo(before) != memo(guest):
         commands += (Remember(KEY + seen.uuid, memo(guest)),)
     guest, decision = watch_channel(guest, now)
+    decision += Decision(verdicts=tuple(_still_unknown(guest)))
     guests = MappingProxyType({**state.guests, seen.uuid: guest})
     return replace(state, guests=guests, kept=rest), Decision(commands) + decision
+
+
+def _still_unknown(guest: Guest) -> Iterator[Verdict]:
+    """What the last life of this monitor has told people of is told again: nothing has answered since."""
+    for name, probe in guest.probes.items():
+        if probe.phase is Phase.UNKNOWN:
+            why = f"{guest.name}: {name} had no usable answer when this monitor was started: nobody knows how it stands"
+            yield Verdict(f"vm:{guest.uuid}", Ruling.BLIND, why, alarm=True, rule=Rule.UNUSABLE)
 
 
 def _gone(phases: Mapping[str, Phase], reports: tuple[datetime.datetime, ...], where: str) -> Kept | None:

@@ -49,6 +49,10 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
     if not isinstance(awaited, list):
         raise TypeError("awaited must be a list")
     found |= {str(name): Phase.AWAITED for name in awaited}
+    unknown = value.get("unknown", [])
+    if not isinstance(unknown, list):
+        raise TypeError("unknown must be a list")
+    found |= {str(name): Phase.UNKNOWN for name in unknown if found.get(str(name)) is Phase.HEALTHY}
     reported = [name for name, phase in found.items() if phase is Phase.REPORTED]
     # An earlier release did not write whose report waits. Where two probes stood reported, the heartbeat was the later.
     waits = HEARTBEAT if HEARTBEAT in reported else next(iter(reported), HEARTBEAT)

@@ -471,7 +471,7 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
     """What to remember of a guest, or None when there is nothing worth it.
 
     What is between healthy and reported is written as healthy: the misses so far are not kept, a restarted monitor
-    counts anew. What a storm holds is written beside that.
+    counts anew. But what was unknown stays so: a restart is no answer. What a storm holds is written beside that.
     """
     if guest is None:
         return None
@@ -492,6 +492,10 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
         written["born"] = guest.born
     if awaited:
         written["awaited"] = awaited
+    # Nor does it know that of these nothing was known: it would find that out again.
+    unknown: list[JSON] = [name for name, phase in phases.items() if phase is Phase.UNKNOWN]
+    if unknown:
+        written["unknown"] = unknown
     # To an earlier release these are nothing.
     asked: dict[str, JSON] = {
         name: guest.questions[name] for name in (*worth, *map(str, awaited)) if name in guest.questions
