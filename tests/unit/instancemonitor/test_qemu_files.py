@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from masakarimonitors.instancemonitor.core.observation import Departure, Failed, Process
-from masakarimonitors.instancemonitor.qemu_files import Log, QemuFiles, holder
+from masakarimonitors.instancemonitor.qemu_files import Log, QemuFiles
+from masakarimonitors.system.processes.pidfile import holder
 from tests.fixtures.pidfile import locked
 
 START = "2026-11-22 11:03:11.530+0000: starting up libvirt version: 9.0.0, package: 9.0.0-4\n"
