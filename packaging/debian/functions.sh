@@ -14,6 +14,26 @@ put_back() {
         if [ -f "$conf/$name.kept" ]; then mv "$conf/$name.kept" "$conf/$name"; fi
     done
 }
+# True where Debian's own packages are in place of ours.
+theirs_are_back() {
+    set -- $(dpkg-query -W -f '${db:Status-Status} ${Version}' masakari-monitors-common 2>/dev/null)
+    case ${1:-not-installed} in
+        not-installed | config-files) false ;;
+        *) dpkg --compare-versions "$2" lt 1:0 ;;
+    esac
+}
+# The rotation and the rule for sudo: while what they are for is gone neither logrotate nor sudo reads them. Debian's own
+# packages have others for the same logs, and logrotate passes over the second of two.
+put_by() {
+    for file in /etc/logrotate.d/masakari-monitors /etc/sudoers.d/masakari-monitors; do
+        if [ -f "$file" ]; then mv "$file" "$file.disabled"; fi
+    done
+}
+take_up() {
+    for file in /etc/logrotate.d/masakari-monitors /etc/sudoers.d/masakari-monitors; do
+        if [ -f "$file.disabled" ]; then mv "$file.disabled" "$file"; fi
+    done
+}
 systemd_runs() { [ -z "${DPKG_ROOT:-}" ] && [ -d /run/systemd/system ]; }
 
 # True if the user has joined one.

@@ -53,20 +53,24 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built(tmp_path_factory.mktemp("packages"))
 
 
-def known_as_installed(host: Host, *names: str) -> None:
-    """Of these that Debian's packages need, dpkg believes that they are there: nothing of them is run."""
-    for name in names:
+def all_needed_by_theirs_is_known_as_installed(host: Host) -> None:
+    """What Debian's packages need dpkg believes to be there: nothing of it is run."""
+    fields = host.run("for package in /mnt/replaced/*.deb; do dpkg-deb -f $package Depends; done")
+    needed = {name.split()[0].partition(":")[0] for name in re.split(r"[,|\n]", fields) if name.strip()}
+    script = []
+    for name in sorted(name for name in needed if "masakari" not in name):
         entry = f"Package: {name}\n{_INSTALLED}\n"
-        host.run(f"dpkg-query -W {name} >/dev/null 2>&1 || cat >> /var/lib/dpkg/status <<'E'\n{entry}\nE")
+        script.append(
+            f"dpkg-query -W {name} >/dev/null 2>&1 || cat >> /var/lib/dpkg/status <<'E'\n{entry}\nE"
+        )
+    host.run("\n".join(script))
 
 
 @pytest.fixture(scope="session")
 def taken_over(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> Iterator[Host]:
     """Debian's six packages, with an operator's files; then ours in their place, while its services are enabled."""
     with booted(tmp_path_factory.mktemp("taken-over"), packages) as host:
-        fields = host.run("for package in /mnt/replaced/*.deb; do dpkg-deb -f $package Depends; done")
-        needed = {name.split()[0].partition(":")[0] for name in re.split(r"[,|\n]", fields) if name.strip()}
-        known_as_installed(host, *(name for name in needed if "masakari" not in name))
+        all_needed_by_theirs_is_known_as_installed(host)
         host.run("apt-get install -y /mnt/replaced/*.deb")
         host.write("/etc/masakarimonitors/process_list.yaml", OPERATORS_LIST)
         host.write("/etc/masakarimonitors/masakarimonitors.conf", OPERATORS_CONF)

@@ -5,9 +5,10 @@ Its files are the cache's (tools/setup-debian.sh), its changes live in memory, a
 """
 
 import contextlib
-import itertools
+import hashlib
 import os
 import re
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -21,8 +22,6 @@ from tests.fixtures.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[3]
 MONITORS = ("host", "instance", "introspective-instance", "process")
-
-_numbers = itertools.count()
 
 
 class Host:
@@ -82,10 +81,13 @@ class Host:
 
 
 def _own_cgroup() -> Path:
-    """A folder among the control groups of this computer, below which that systemd makes its own."""
+    """A folder among the control groups of this computer, below which that systemd makes its own.
+
+    Named by chance, not by a process id: a run in namespaces of its own may have the same, and sees the same groups.
+    """
     for base in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")):
         if (base / "cgroup.procs").exists():
-            return base / f"masakari-monitors-{os.getpid()}-{next(_numbers)}"
+            return base / f"masakari-monitors-{secrets.token_hex(6)}"
     raise AssertionError("no unified hierarchy of control groups is mounted on this computer")
 
 
@@ -155,6 +157,17 @@ def built(folder: Path) -> Path:
         shutil.copy(package, folder / "replaced")
     shutil.copytree(ROOT / "etc", folder / "etc")
     return folder
+
+
+def archive(packages: Path) -> str:
+    """Makes an archive of those that ours replace, as apt reads one, and returns the line that names it there."""
+    entries = []
+    for deb in sorted((packages / "replaced").glob("*.deb")):
+        fields = subprocess.run(["dpkg-deb", "-f", deb], check=True, capture_output=True, text=True).stdout
+        number = hashlib.sha256(deb.read_bytes()).hexdigest()
+        entries.append(f"{fields}Filename: {deb.name}\nSize: {deb.stat().st_size}\nSHA256: {number}\n")
+    (packages / "replaced" / "Packages").write_text("\n".join(entries))
+    return "deb [trusted=yes] file:/mnt/replaced ./"
 
 
 EARLIER = "1:0.9"

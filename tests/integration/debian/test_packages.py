@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.waiting import until
-from tests.integration.debian.conftest import OPERATORS_CONF, OPERATORS_LIST
-from tests.integration.debian.rig import EARLIER, MONITORS, ROOT, Host, booted, earlier
+from tests.integration.debian.conftest import (
+    OPERATORS_CONF,
+    OPERATORS_LIST,
+    all_needed_by_theirs_is_known_as_installed,
+)
+from tests.integration.debian.rig import EARLIER, MONITORS, ROOT, Host, archive, booted, earlier
 
 pytestmark = pytest.mark.xdist_group("debian")
 UNITS = [f"masakari-{monitor}-monitor" for monitor in MONITORS]
@@ -198,6 +202,18 @@ def test_anew_then_another_release_then_removed_then_purged(tmp_path: Path, pack
         taken_by(host, "", "1:1", waits)
         assert "# of then" not in host.read("/etc/logrotate.d/masakari-monitors")
 
+        what_does_not_run_is_not_started(host)
+        back_to_theirs(host, archive(packages))
+        again = "-o Dpkg::Options::=--force-confold install -y"
+        ours = "/mnt/masakari-monitors_*.deb /mnt/masakari-process-monitor_*.deb"
+        assert "INSTALL masakari-monitors-common" in host.run(f"apt-get {again} {ours}")
+        host.run("apt-get install -y /mnt/masakari-monitors-common_*.deb")
+        assert host.run("ls /etc/sudoers.d").split() == ["README", "masakari-monitors"]
+        assert offered(host)[:3] == waits[:3], "what waited before is not forgotten"
+        for file in ("/etc/logrotate.d/masakari-monitors", "/etc/sudoers.d/masakari-monitors"):
+            assert host.run(f"ls {file}*") == file
+        what_is_disabled_stays_so(host)
+
         host.run("apt-get remove -y masakari-process-monitor masakari-monitors")
         assert host.property("masakari-process-monitor", "ActiveState") == "inactive"
         assert (
@@ -209,7 +225,7 @@ def test_anew_then_another_release_then_removed_then_purged(tmp_path: Path, pack
         left = host.run(
             "ls -d /etc/masakarimonitors /var/lib/masakarimonitors /var/log/masakarimonitors /run/masakari*"
             " /etc/sudoers.d/masakari* /etc/logrotate.d/masakari* /etc/corosync/uidgid.d/masakari /usr/lib/masakari*"
-            " /usr/lib/systemd/system/masakari* /etc/systemd/system/*/masakari* 2>/dev/null",
+            " /usr/lib/systemd/system/masakari* /etc/systemd/system/*/masakari* /etc/rc?.d/*masakari* 2>/dev/null",
             code=None,
         )
         assert left == ""
@@ -253,6 +269,69 @@ def taken_by(host: Host, folder: str, version: str, waits: tuple[int, str, str, 
     assert host.read("/etc/masakarimonitors/masakarimonitors.conf") == CONF.strip()
     assert host.read("/etc/masakarimonitors/process_list.yaml") == LISTED.strip()
     assert host.property(unit, "NRestarts") == "0"
+
+
+def what_does_not_run_is_not_started(host: Host) -> None:
+    unit, conf = "masakari-process-monitor", "/etc/masakarimonitors/masakarimonitors.conf"
+    again = f"apt-get install -y --reinstall /mnt/{unit}_*.deb"
+    host.run(f"systemctl stop {unit}")
+    assert f"{unit}: not started, since it did not run" in host.run(again)
+    assert host.property(unit, "ActiveState") == "inactive"
+
+    # One that fails is meant to run, and an upgrade may be its mend; where it is not, that is said.
+    host.write(conf, f"{CONF}[[broken\n")
+    host.run(f"systemctl start {unit}", code=None)
+    assert f"{unit}: DOES NOT RUN NOW" in host.run(again)
+    host.write(conf, CONF)
+    host.run(f"systemctl restart {unit}")
+
+
+def back_to_theirs(host: Host, archive: str) -> None:
+    """By the commands of the documentation, whose names of packages that are not here are left out."""
+    unit = "masakari-process-monitor"
+    all_needed_by_theirs_is_known_as_installed(host)
+    host.run(f"echo '{archive}' > /etc/apt/sources.list; apt-get update")
+    # Whatever the release: what apt says of this one is what the documentation sends to look for.
+    version = re.findall(
+        r"^ +(\d\S+) \d+$", host.run("apt-cache policy python3-masakari-monitors"), re.MULTILINE
+    )
+    lines = [line.strip() for line in (ROOT / "docs/deploying/debian.rst").read_text().splitlines()]
+    install = lines[next(at for at, line in enumerate(lines) if line.startswith("# v=")) + 1]
+    command, _, names = install.removeprefix("# apt ").partition(" install ")
+    named = [name for name in names.split() if "-instance-" not in name and "-host-" not in name]
+    assert len(named) == 3
+    said = host.run(f"v={version[0]}; apt-get {command} install -y --allow-downgrades {' '.join(named)}")
+    assert "do not purge masakari-monitors" in said
+    shown = host.run("dpkg-query -W -f '${Package} ${db:Status-Abbrev}\\n' '*masakari*'")
+    state = dict(line.split()[:2] for line in shown.splitlines())
+    ours = {name for name in state if state[name] == "ii"}
+    assert (
+        ours == {unit, "masakari-monitors-common", "python3-masakari-monitors"}
+        and state["masakari-monitors"] == "rc"
+    )
+    assert host.read("/etc/masakarimonitors/masakarimonitors.conf") == CONF.strip()
+    assert host.read("/etc/masakarimonitors/process_list.yaml") == LISTED.strip()
+    assert host.run(f"systemctl is-enabled {unit}") == "enabled"
+    assert "masakari monitor of" not in host.property(unit, "Description"), (
+        "it is Debian's that systemd knows"
+    )
+    # Two rules for one log would be an error, for which logrotate passes over the second.
+    host.run("touch /var/log/masakarimonitors/some.log")
+    assert "error" not in host.run("logrotate -d /etc/logrotate.conf; visudo -c")
+    assert (
+        host.run("stat -c %U /var/lib/masakarimonitors /var/log/masakarimonitors").split() == ["masakari"] * 2
+    )
+
+
+def what_is_disabled_stays_so(host: Host) -> None:
+    """Over Debian's package, ours and Debian's again; these alone, without what they need."""
+    unit = "masakari-process-monitor"
+    theirs, ours = (f"dpkg -i --force-all /mnt/{folder}{unit}_*.deb" for folder in ("replaced/", ""))
+    host.run(f"{theirs}; systemctl disable --now {unit}; systemctl reset-failed {unit} || true")
+    for command in (ours, theirs, ours):
+        host.run(command)
+        assert host.run(f"systemctl is-enabled {unit}", code=None) == "disabled"
+        assert host.property(unit, "ActiveState") == "inactive"
 
 
 def by_hand() -> list[str]:
