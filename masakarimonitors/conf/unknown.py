@@ -65,6 +65,15 @@ OWNED_OPTIONS = {
 }
 """Options that oslo libraries own in a section that we own too."""
 
+_GONE_FROM_LIBRARIES = {
+    ("DEFAULT", "use_eventlog"): "it was for Windows, and oslo.log has it no more",
+    (
+        "DEFAULT",
+        "watch_log_file",
+    ): "oslo.log has it no more; whoever rotates the log has to keep its file (copytruncate)",
+}
+"""What the samples of OpenStack's own monitors still name. Where the installed library has it, it is known and kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
@@ -191,6 +200,8 @@ def unfit(section: str, name: str) -> str:
     """Why an option that another configuration has does nothing in this one, as the end of a sentence, or nothing."""
     if section == "api" and name in api.shown_names():
         return ": it belongs to another auth_type"
+    if (section, name) in _GONE_FROM_LIBRARIES:
+        return f": {_GONE_FROM_LIBRARIES[section, name]}"
     return ""
 
 

@@ -41,6 +41,13 @@ def test_an_option_in_the_wrong_section_is_sent_to_the_right_one(tmp_path: Path)
     ]
 
 
+@pytest.mark.parametrize(("name", "why"), [("watch_log_file", "copytruncate"), ("use_eventlog", "Windows")])
+def test_what_a_library_has_lost_is_not_taken_for_misspelt(tmp_path: Path, name: str, why: str) -> None:
+    said = remarks(tmp_path, f"[DEFAULT]\n{name} = true\n")
+    # The library of an earlier release, which has it still, reads it.
+    assert why in unknown.unfit("DEFAULT", name) and not any("did you mean" in one for one in said)
+
+
 def test_an_option_that_is_called_like_a_section_is_none(tmp_path: Path) -> None:
     (said,) = remarks(tmp_path, "[DEFAULT]\nprocess = x\n")
     assert said.startswith("2: unknown option [DEFAULT] process is ignored")
