@@ -26,6 +26,7 @@ OF_THE_TREE = {
     "test_said_once",
     "test_records",
     "test_samples",
+    "test_system_files",
     "test_tools",
     "test_tools_audit",
 }
