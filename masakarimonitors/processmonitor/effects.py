@@ -3,7 +3,8 @@
 In: `Watch`, `Look`, `Run` and `LookUpMaintenance` from the decision. Out: the answers as observations. A command's
 exit code decides; what it wrote is logged. No command is started beside one of the same process that still runs,
 whoever has forgotten that one meanwhile, or left it at the monitor's last end: its end is waited for, and is the answer
-to both if both are the same step of this life.
+to both if both are the same step of this life. Where the last life was killed before it could tell which it had begun,
+that one is looked for; how it ended nobody has heard, and its service has the time to appear.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from masakarimonitors.core.decision import Command
 from masakarimonitors.core.printable import masked
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
+    CommandKey,
     CommandsRun,
     Entry,
     Look,
@@ -28,6 +30,7 @@ from masakarimonitors.processmonitor.core.observation import (
     Sighting,
     Watch,
 )
+from masakarimonitors.processmonitor.sources.commands import find_left
 from masakarimonitors.processmonitor.sources.shown import SHORTAGE
 from masakarimonitors.processmonitor.sources.stat import is_alive, read_stat
 from masakarimonitors.system.processes import command
@@ -72,6 +75,10 @@ class Runner(Protocol):
         """How it ended."""
 
 
+FindLeft = Callable[[Sequence[str], float], Awaitable[Sequence[tuple[int, int]]]]
+"""Who runs one of these command lines since a monotonic second: pids and start times. OSError, RuntimeError where that
+cannot be seen."""
+
 Maintenance = Callable[[], Awaitable[MaintenanceSeen]]
 """Asks masakari whether it holds this host on maintenance."""
 
@@ -92,10 +99,12 @@ class Effects:
         *,
         tell: Callable[[CommandsRun], None] = lambda seen: None,
         left: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+        find_left: FindLeft = find_left,
     ) -> None:
         """`timeout` in seconds, for each command; `as_root` runs those with run_as_root.
 
         `tell` is told which commands run; `left`: those which the last life of this monitor was told of, and has left.
+        `find_left` finds those that it was not told of.
         """
         self._processes = processes
         self._timeout = timeout
@@ -104,6 +113,8 @@ class Effects:
         self._maintenance = maintenance
         self._tell = tell
         self._left = dict(left or {})
+        self._find_left = find_left
+        self._entries: Mapping[str, Entry] = {}
         # Commands that could not be killed, by process_name: (pid, start time).
         self._hung: dict[str, list[tuple[int, int]]] = {}
         # What runs now, by process_name: how it will have ended.
@@ -113,6 +124,7 @@ class Effects:
         """Carry out one command; every `Look` and `Run` is answered."""
         match asked:
             case Watch():
+                self._entries = {entry.process_name: entry for entry in asked.entries}
                 self._processes.watch(asked.entries)
             case Look():
                 return await self._processes.look(asked.process_name, asked.request_id)
@@ -154,19 +166,47 @@ class Effects:
 
     async def _outlast(self, run: Run) -> CommandEnded | None:
         """Wait for a command that the last life of this monitor has left, as for one of this life; None for none."""
-        left = [key for key in self._left.pop(run.process_name, ()) if is_alive(*key)]
+        name, what = run.process_name, run.what
+        left = [key for key in self._left.pop(name, ()) if is_alive(*key)]
+        if not left and run.left_since is not None:
+            try:
+                left = list(await self._find_left(self._lines(run), run.left_since))
+            except (OSError, RuntimeError) as error:
+                seen = str(error) or "/proc does not answer"
+                why = (
+                    f"its {what} is not started yet: whether a command still runs that this monitor has begun before"
+                    f" its last end cannot be seen ({seen})"
+                )
+                LOG.warning("%s: %s", name, why)
+                return CommandEnded(name, run.request_id, None, why, shortage=True)
+            if not left:
+                why = (
+                    "this monitor may have begun a command before its last end, which runs no more, and how it ended"
+                    " nobody has heard: its service has the time to appear"
+                )
+                LOG.warning("%s: its %s is not started yet: %s", name, what, why)
+                return CommandEnded(name, run.request_id, None, why, shortage=True, unheard=True)
+            self._tell(CommandsRun(name, tuple(left)))  # for one more life
         if not left:
             return None
         pids = ", ".join(str(pid) for pid, _ in left)
         why = f"a command that this monitor left at its last end (pid {pids}) still ran; no other is started beside it"
-        LOG.warning("%s: its %s is not started: %s", run.process_name, run.what, why)
-        self._left[run.process_name] = left
+        LOG.warning("%s: its %s is not started: %s", name, what, why)
+        self._left[name] = left
         until = asyncio.get_running_loop().time() + self._timeout
         for pid, began in left:
             with contextlib.suppress(OSError), contextlib.closing(command.PidWatch(pid)) as watch:
                 if is_alive(pid, began):
                     await watch.wait(max(0.0, until - asyncio.get_running_loop().time()))
-        return CommandEnded(run.process_name, run.request_id, None, why)
+        # One that runs on is like one that fails; of one that has ended nobody knows what it has brought about.
+        unheard = not any(is_alive(*key) for key in left)
+        return CommandEnded(name, run.request_id, None, why, shortage=unheard, unheard=unheard)
+
+    def _lines(self, run: Run) -> Sequence[str]:
+        """Each command of this process, as far as the list says: it may have been any of them."""
+        entry = self._entries.get(run.process_name)
+        lines = () if entry is None else filter(None, (key.of(entry) for key in CommandKey))
+        return list(dict.fromkeys((run.command_line, *lines)))
 
     async def _run_alone(self, run: Run) -> CommandEnded:
         if (outlasted := await self._outlast(run)) is not None:

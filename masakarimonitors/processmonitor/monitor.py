@@ -113,9 +113,7 @@ def build(
         )
     return Monitor(
         name="processmonitor",
-        state=restore(
-            {key: value for key, value in memory.items() if key.startswith(("process:", seen.PREFIX))}
-        ),
+        state=restore(memory, commands.recalled_tries(memory, policy.boot, clock.now().monotonic)),
         rules=policy,
         kinds=kinds,
         decide=Decider(policy),

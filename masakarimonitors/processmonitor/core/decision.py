@@ -34,7 +34,7 @@ from masakarimonitors.processmonitor.core.observation import (
     Watch,
 )
 from masakarimonitors.processmonitor.core.recognition import seen as seen_running
-from masakarimonitors.processmonitor.core.stages import Outage, Policy, WatchedProcess, subject_of
+from masakarimonitors.processmonitor.core.stages import Begun, Outage, Policy, WatchedProcess, subject_of
 
 # Requests for an entry that was taken off the list and came back must not be mistaken for new ones.
 _REQUESTS_PER_LIFE = 1 << 40
@@ -56,7 +56,8 @@ class State:
     `remembered`: what an earlier life of the monitor kept of subjects that were not met in the list yet; `seen`: the
     entries that it saw running, until the list is read. `list_fault`: why the list on disk is not the one in use; empty
     when it is. `list_read`: it was read at least once. `asking`: masakari is to be asked whether it holds this host on
-    maintenance; `unlisted_since`: the monotonic second since which it says no, and does not list its reports.
+    maintenance; `unlisted_since`: the monotonic second since which it says no, and does not list its reports. `tries`:
+    what the last life has kept of the next command of each process, until the list is read.
     """
 
     processes: Mapping[str, WatchedProcess] = field(default_factory=dict)
@@ -68,13 +69,17 @@ class State:
     lives: int = 0
     asking: bool = False
     unlisted_since: float | None = None
+    tries: Mapping[str, Begun] = field(default_factory=dict)
 
 
-def restore(memory: Mapping[str, Mapping[str, JSON]]) -> State:
-    """The state before the first observation; `memory` is what was remembered under each subject."""
-    kept = {key: value for key, value in memory.items() if not key.startswith(seen_running.PREFIX)}
-    seen = frozenset(key.removeprefix(seen_running.PREFIX) for key in memory.keys() - kept.keys())
-    return State(remembered=kept, seen=seen)
+def restore(memory: Mapping[str, Mapping[str, JSON]], tries: Mapping[str, Begun] | None = None) -> State:
+    """The state before the first observation; `memory` is what was remembered under each subject, and `tries` as
+    `commands.recalled_tries` has them."""
+    kept = {key: value for key, value in memory.items() if key.startswith(subject_of(""))}
+    seen = frozenset(
+        key.removeprefix(seen_running.PREFIX) for key in memory if key.startswith(seen_running.PREFIX)
+    )
+    return State(remembered=kept, seen=seen, tries=dict(tries or {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ class Decider:
                 after, decision = telling.settled(process, observation, self.policy)
             case Woken():
                 after, decision = lifecycle.woken(process, now, self.policy)
+        after, kept = commands.noted(after, now, self.policy)
+        decision += kept
         if after == process:
             return state, decision
         return replace(state, processes={**state.processes, process.name: after}), decision
@@ -157,12 +164,15 @@ def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[S
                 entry, lives, state.remembered.get(subject_of(entry.process_name)), now, policy
             )
             decision += told
+            process = replace(process, begun=state.tries.get(entry.process_name))
         elif process.entry.user != entry.user:  # it is met anew, as that user's
             decision += seen_running.forget(entry.process_name)
         kept[entry.process_name] = replace(process, entry=entry)
     for name, process in state.processes.items():
         if name not in kept:
             decision += Decision((WakeAt(process.subject, None),))
+            if process.begun is not None:
+                decision += commands.forget(name)
             if process.reported and process.outage is not None:
                 decision += telling.forget(
                     process.subject, process.outage.report, f"{name} was taken off the list"
@@ -180,6 +190,8 @@ def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[S
         )
     for name in sorted(state.seen - kept.keys()):
         decision += seen_running.forget(name)
+    for name in sorted(state.tries.keys() - kept.keys()):
+        decision += commands.forget(name)
     decision += Decision((Watch(read.entries),))
     return State(kept, list_read=True, lives=lives, asking=state.asking), decision
 

@@ -25,6 +25,7 @@ from masakarimonitors.processmonitor.core.observation import CommandEnded, Prese
 from masakarimonitors.processmonitor.core.reports import Fate
 from masakarimonitors.processmonitor.core.stages import (
     HOUR,
+    LONGEST_LEAD,
     Appearing,
     Down,
     Grace,
@@ -43,8 +44,6 @@ from masakarimonitors.processmonitor.core.telling import Outcome, try_of
 from masakarimonitors.processmonitor.core.tries import Case
 
 _LAST_PAUSE = 1.0
-# The last look of a grace begins at most such a part of it before its end.
-_LONGEST_LEAD = 0.05
 _BLIND_PAUSE = 1.0
 _UNCLEAR_PAUSE = 5.0
 
@@ -91,6 +90,9 @@ def ended(process: WatchedProcess, command: CommandEnded, now: Instant, policy: 
     if command.in_reply_to != process.request_id or not isinstance(process.stage, Trying):
         return process, NOTHING
     fact = Fact.SHORT if command.shortage else Fact.DONE if command.ok else Fact.FAILED
+    if process.begun is not None and process.begun.earlier and (command.unheard or not command.shortage):
+        # It was looked for what an earlier life has begun: it has ended, or is known by its pid.
+        process = replace(process, begun=replace(process.begun, earlier=False))
     case = Case(process=process, now=now, policy=policy, at=now, answer=True, why=command.evidence)
     return _move(fact, replace(case, unheard=command.unheard))
 
@@ -276,7 +278,7 @@ def _not_back_yet(case: Case) -> Outcome:
         return case.process, NOTHING
     if case.at.monotonic >= stage.until - stage.lead:
         return tries.begin(case.process, stage.kind, case)
-    lead = min(case.now.monotonic - case.at.monotonic, _LONGEST_LEAD * case.policy.restart_grace)
+    lead = min(case.now.monotonic - case.at.monotonic, LONGEST_LEAD * case.policy.restart_grace)
     due = min(case.now.monotonic + stage.pause, max(stage.until - lead, case.now.monotonic))
     pause = min(stage.pause * 2, _LAST_PAUSE)
     return tries.wait(replace(case.process, stage=replace(stage, pause=pause, lead=lead)), due)
@@ -310,7 +312,8 @@ def _fell_again(case: Case) -> Outcome:
     told = Decision(verdicts=(Verdict(process.subject, Ruling.SUSPECTED, why, evidence=case.why),))
     grace = case.policy.restart_grace if by_itself else 0.0
     deadline = max(case.now.monotonic + grace, stage.since + case.policy.interval)
-    process, decision = tries.appear(tries.troubled(process, why, case.at), stage.kind, case.now, deadline)
+    process = tries.troubled(process, why, case.at)
+    process, decision = tries.appear(process, stage.kind, case.now, deadline, hopeless=True)
     return process, alarm + told + decision
 
 
@@ -327,8 +330,9 @@ def _failed(case: Case, stage: Appearing) -> Outcome:
     # Doubling from the operator's own interval; the exponent is bounded because floats are.
     pause = min(case.policy.slow_interval, case.policy.interval * 2.0 ** min(slow, 30))
     outage = replace(process.outage, slow=slow)
-    process = replace(process, stage=Down(), outage=outage, request_id=process.request_id + 1)
-    process, wait = tries.wait(process, case.now.monotonic + pause)
+    until = case.now.monotonic + pause
+    process = replace(process, stage=Down(until), outage=outage, request_id=process.request_id + 1)
+    process, wait = tries.wait(process, until)
     return process, decision + wait
 
 

@@ -185,13 +185,18 @@ class Look(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Command):
-    """Run one command line; answered by a `CommandEnded` in reply to this `request_id`."""
+    """Run one command line; answered by a `CommandEnded` in reply to this `request_id`.
+
+    `left_since`: the monotonic second since which an earlier life of this monitor may have begun one of this process's
+    commands, of which nobody knows what has become: that is looked for instead.
+    """
 
     process_name: str
     request_id: int
     what: CommandKey
     command_line: str
     run_as_root: bool
+    left_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ HOUR = 3600.0
 COMMAND_GRACE = 30.0
 """Seconds after a command's time-out in which its end must have been told."""
 
+LONGEST_LEAD = 0.05
+"""The last look of a grace begins at most such a part of it before its end."""
+
 LATE = 5.0
 """Seconds by which the end of a time may be noticed late; by more, this process stood still."""
 
@@ -142,13 +145,15 @@ class Trying:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appearing:
     """The commands of a try are over: until `deadline` it may appear. `again`: this was no try, but a shortage; the
-    same try goes on then at this step.
+    same try goes on then at this step. `hopeless`: none of them can bring it any more, so that the next life of this
+    monitor need not wait for that.
     """
 
     kind: Kind
     deadline: float
     pause: float
     again: Step | None = None
+    hopeless: bool = False
     text = "waiting for it to appear"
 
 
@@ -164,8 +169,9 @@ class Probation:
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """All tries have failed; what masakari is told of it stands in the outage. The next slow try is due."""
+    """All tries have failed; what masakari is told of it stands in the outage. The next slow try is due at `until`."""
 
+    until: float = 0.0
     text = "down, waiting for the next slow try"
 
 
@@ -188,6 +194,16 @@ class Outage:
     short_since: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """From monotonic second `since` on a command of it may begin, or may have begun, of which no end is known to have
+    been in vain. `earlier`: in an earlier life of this monitor, and nobody has looked yet what has become of it.
+    """
+
+    since: float
+    earlier: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedProcess:
     """One entry of the list and everything known about it.
@@ -197,7 +213,8 @@ class WatchedProcess:
     seen, whatever its stage makes of that. `blind`: it cannot be seen. `told`: the report of an outage that is over
     which masakari has, or may have while it holds this host on maintenance; `taken_back`: the last one that was
     withdrawn, which may have arrived before, for its answer was lost or it was on its way. Its `reported_at` is
-    when it was taken back: the last moment at which it can have left.
+    when it was taken back: the last moment at which it can have left. `begun`: what is kept on disk of its next or
+    present try, ahead of its command.
     """
 
     entry: Entry
@@ -213,6 +230,7 @@ class WatchedProcess:
     blind: bool = False
     told: Report | None = None
     taken_back: Report | None = None
+    begun: Begun | None = None
 
     @property
     def name(self) -> str:

@@ -55,7 +55,9 @@ def begin(process: WatchedProcess, kind: Kind, case: Case, at: Step = Step.PRE) 
         why = f"{process.name} is not running and has no {kind.value}_command; waiting for it to return"
         decision = Decision(verdicts=(Verdict(process.subject, Ruling.HELD, why, evidence=case.why),))
         process = troubled(process, f"no {kind.value}_command is given", case.at)
-        process, waiting = appear(process, kind, case.now, case.now.monotonic + case.policy.interval)
+        process, waiting = appear(
+            process, kind, case.now, case.now.monotonic + case.policy.interval, hopeless=True
+        )
         return process, decision + waiting
     assert process.outage is not None
     tries = process.outage.tries
@@ -100,7 +102,7 @@ def command_failed(case: Case) -> Outcome:
     process = troubled(process, case.why, case.at)
     if stage.step is Step.POST:
         return has_begun(replace(case, process=process))
-    return appear(process, stage.kind, case.now, case.now.monotonic + case.policy.interval)
+    return appear(process, stage.kind, case.now, case.now.monotonic + case.policy.interval, hopeless=True)
 
 
 def short(case: Case) -> Outcome:
@@ -136,7 +138,7 @@ def short(case: Case) -> Outcome:
     process = replace(process, outage=replace(outage, short_since=since, trouble=case.why, tries=tries))
     patience = max(case.policy.interval, case.policy.start_patience if case.unheard else 0.0)
     deadline, again = case.now.monotonic + patience, None if counts else stage.step
-    process, decision = appear(process, stage.kind, case.now, deadline, again)
+    process, decision = appear(process, stage.kind, case.now, deadline, again, hopeless=not case.unheard)
     return process, told + decision
 
 
@@ -170,7 +172,7 @@ def slow_try(case: Case) -> Outcome:
 def run(process: WatchedProcess, kind: Kind, step: Step, case: Case) -> Outcome:
     line = process.command(kind, step)
     if not line:  # the list was reloaded meanwhile and no longer has it
-        return appear(process, kind, case.now, case.now.monotonic + case.policy.interval)
+        return appear(process, kind, case.now, case.now.monotonic + case.policy.interval, hopeless=True)
     request_id = process.request_id + 1
     due = case.now.monotonic + case.policy.command_timeout + COMMAND_GRACE
     process = replace(process, stage=Trying(kind=kind, step=step), request_id=request_id, due=due)
@@ -180,14 +182,21 @@ def run(process: WatchedProcess, kind: Kind, step: Step, case: Case) -> Outcome:
         what=kind.key(step),
         command_line=line,
         run_as_root=process.entry.run_as_root,
+        left_since=process.begun.since if process.begun is not None and process.begun.earlier else None,
     )
     return process, Decision((run, WakeAt(process.subject, due)))
 
 
 def appear(
-    process: WatchedProcess, kind: Kind, now: Instant, deadline: float, again: Step | None = None
+    process: WatchedProcess,
+    kind: Kind,
+    now: Instant,
+    deadline: float,
+    again: Step | None = None,
+    *,
+    hopeless: bool = False,
 ) -> Outcome:
-    stage = Appearing(kind=kind, deadline=deadline, pause=FIRST_PAUSE, again=again)
+    stage = Appearing(kind=kind, deadline=deadline, pause=FIRST_PAUSE, again=again, hopeless=hopeless)
     return look(replace(process, stage=stage), now)
 
 

@@ -1,12 +1,21 @@
-"""Which of our own commands run: told by the effects that run them, for the decision to have it remembered.
+"""Which of our own commands run: told by the effects that run them, for the decision to have it remembered; and, where
+an earlier life was killed before that was told, found among all that runs.
 
 In: each start and end. Out: the same as observations, in order.
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import os
+import shlex
+from collections.abc import Callable, Sequence
 
 from masakarimonitors.processmonitor.core.observation import CommandsRun, Observation
+from masakarimonitors.processmonitor.sources.stat import read_stat
+from masakarimonitors.system.threads import Pool
+
+# Reading the command line of a process that hangs in the kernel can hang with it.
+_PATIENCE = 5.0
 
 
 class Commands:
@@ -25,3 +34,49 @@ class Commands:
         """Until cancelled."""
         while True:
             emit(await self._news.get())
+
+
+async def find_left(lines: Sequence[str], since: float) -> Sequence[tuple[int, int]]:
+    """As `left`, on a thread; TimeoutError where /proc does not answer, NoThread (RuntimeError) for no thread."""
+    pool = Pool("procfs-left")
+    try:
+        return await pool.call(lambda: left(lines, since), _PATIENCE)
+    finally:
+        pool.close()
+
+
+def left(lines: Sequence[str], since: float, proc: str = "/proc") -> Sequence[tuple[int, int]]:
+    """Who may be one of these commands, begun by a life of this monitor since that monotonic second: pids, start times.
+
+    Each of our commands leads a session. What shows another command line by now, as after an exec, is not found.
+    Raises OSError.
+    """
+    wanted = [[os.fsencode(word) for word in shlex.split(line)] for line in lines]
+    # No process begins before its monotonic second in the clock of start times, which also counts suspended time.
+    first, found = int(since * os.sysconf("SC_CLK_TCK")), []
+    us = _words(f"{proc}/self/cmdline")
+    for name in os.listdir(proc):
+        if not name.isdigit() or (pid := int(name)) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):  # it has ended, or is hidden
+            stat = read_stat(pid, proc)
+            if stat.session != pid or stat.started < first or stat.ended:
+                continue
+            words = _words(f"{proc}/{name}/cmdline")
+            # Until the kernel has found its program, it shows what we show; for long where it waits for a disk.
+            if any(_is_of(words, one) for one in wanted) or (words == us and stat.state == b"D"):
+                found.append((pid, stat.started))
+    return found
+
+
+def _words(path: str) -> list[bytes]:
+    with open(path, "rb") as file:
+        return file.read().split(b"\0")[:-1]
+
+
+def _is_of(words: Sequence[bytes], wanted: Sequence[bytes]) -> bool:
+    """Whether a process with these words is this command: a script has its interpreter before, and its whole path."""
+    if len(words) < len(wanted):
+        return False
+    program, *arguments = words[len(words) - len(wanted) :]
+    return arguments == list(wanted[1:]) and os.path.basename(program) == os.path.basename(wanted[0])

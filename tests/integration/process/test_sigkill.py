@@ -25,7 +25,8 @@ async def test_r16_sigkill_between_death_and_report_is_reported_once(
         good = watching.url
         if kill_after == "report on disk":
             watching.url = "http://127.0.0.1:9"  # the discard port: nobody answers there
-        watching.configure()
+        # Killed before it has noted that a command has failed, the next life gives the service its time to appear.
+        watching.configure(start_patience=0)
         running = watching.process.start()
         try:
             await eventually(lambda: f"process {binary}" in running.text(), "the monitor")
@@ -42,7 +43,7 @@ async def test_r16_sigkill_between_death_and_report_is_reported_once(
                 )
             running.signal(signal.SIGKILL)
             watching.url = good
-            watching.configure()
+            watching.configure(start_patience=0)
             running.start()
             await watching.reported(1)
             # Long enough for it to look, try and (wrongly) report again.

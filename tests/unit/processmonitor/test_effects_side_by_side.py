@@ -2,11 +2,19 @@
 
 import asyncio
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.processmonitor.core.observation import CommandEnded, CommandKey, CommandsRun, Run
+from masakarimonitors.processmonitor.core.observation import (
+    CommandEnded,
+    CommandKey,
+    CommandsRun,
+    Entry,
+    Run,
+    Watch,
+)
 from masakarimonitors.processmonitor.effects import Effects, Spare, run_directly
 from masakarimonitors.processmonitor.sources.stat import read_stat
 from masakarimonitors.system.processes.command import Finished
@@ -125,6 +133,7 @@ async def test_a_command_that_the_last_life_has_left_is_waited_for() -> None:
             left.kill()
     answer = first.result()
     assert isinstance(answer, CommandEnded) and not answer.ok and f"pid {left.pid}" in answer.evidence
+    assert answer.unheard  # it may have succeeded: its service has the time to appear
     await effects.perform(run("after", 3))
     assert runner.asked[-1] == "after"
 
@@ -137,7 +146,7 @@ async def test_one_of_the_last_life_that_runs_on_is_outlasted_by_none() -> None:
         try:
             for request_id in (1, 2):
                 answer = await effects.perform(run("x", request_id))
-                assert isinstance(answer, CommandEnded) and not answer.ok
+                assert isinstance(answer, CommandEnded) and not answer.ok and not answer.shortage
             assert runner.asked == []
         finally:
             left.kill()
@@ -153,3 +162,63 @@ async def test_a_pid_that_is_somebody_elses_by_now_is_nobodys_command() -> None:
             assert isinstance(answer, CommandEnded) and answer.ok
         finally:
             another.kill()
+
+
+def after_a_kill(line: str, request_id: int) -> Run:
+    return replace(run(line, request_id), left_since=7.0)
+
+
+async def test_a_command_of_which_the_last_life_could_not_tell_is_looked_for_and_waited_for() -> None:
+    told: list[CommandsRun] = []
+    asked: list[tuple[Sequence[str], float]] = []
+    runner = Slow()
+    with subprocess.Popen(["sleep", "600"]) as left:  # noqa: ASYNC220 - it returns at once
+        key = (left.pid, read_stat(left.pid).started)
+
+        async def find(lines: Sequence[str], since: float) -> Sequence[tuple[int, int]]:
+            asked.append((lines, since))
+            return [key]
+
+        effects = Effects(ProcessSource(), 600.0, runner, runner, tell=told.append, find_left=find)
+        await effects.perform(Watch((Entry(process_name="p", start_command="s", restart_command="x"),)))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                first = tasks.create_task(effects.perform(after_a_kill("x", 1)))
+                await eventually(lambda: bool(told), "it is found")
+                assert not first.done() and told == [CommandsRun("p", (key,))]  # for one more life
+                left.kill()
+        finally:
+            left.kill()
+    answer = first.result()
+    assert isinstance(answer, CommandEnded) and answer.unheard and f"pid {left.pid}" in answer.evidence
+    assert asked == [(["x", "s"], 7.0)] and runner.asked == []
+
+
+async def test_where_none_is_found_its_service_has_the_time_to_appear_before_another_is_started() -> None:
+    runner = Slow()
+    runner.may_end.set()
+
+    async def find(lines: Sequence[str], since: float) -> Sequence[tuple[int, int]]:
+        return []
+
+    effects = Effects(ProcessSource(), 60.0, runner, runner, find_left=find)
+    answer = await effects.perform(after_a_kill("x", 1))
+    assert isinstance(answer, CommandEnded) and answer.shortage and answer.unheard and runner.asked == []
+    await effects.perform(run("x", 2))
+    assert runner.asked == ["x"]
+
+
+@pytest.mark.parametrize("fault", [TimeoutError(), OSError("too many open files"), RuntimeError("no thread")])
+async def test_where_it_cannot_be_looked_for_none_is_started_and_it_is_looked_for_again(
+    fault: Exception,
+) -> None:
+    runner = Slow()
+
+    async def find(lines: Sequence[str], since: float) -> Sequence[tuple[int, int]]:
+        raise fault
+
+    answer = await Effects(ProcessSource(), 60.0, runner, runner, find_left=find).perform(
+        after_a_kill("x", 1)
+    )
+    assert isinstance(answer, CommandEnded) and answer.shortage and not answer.unheard
+    assert runner.asked == []

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from masakarimonitors.core.decision import JSON, Command, Instant, Notify, Remember, WakeAt, Withdraw, Woken
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.processmonitor.core import commands
 from masakarimonitors.processmonitor.core.decision import Decider, restore
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
@@ -215,7 +216,8 @@ class World(RuleBasedStateMachine):
 
     @rule()
     def the_monitor_is_killed_and_starts_again(self) -> None:
-        self.state = restore(self.memory)
+        left = commands.recalled_tries(self.memory, self.policy.boot, self.now.monotonic)
+        self.state = restore(self.memory, left)
         self.open, self.alarms = [], {}
         self.read(self.listed)
 
@@ -232,7 +234,9 @@ class World(RuleBasedStateMachine):
         if hasattr(self, "state"):
             processes = self.state.processes.values()
             told = {c.subject for c in processes if c.reported or c.over is not None}
-            assert told == set(self.memory)
+            assert told == {key for key in self.memory if key.startswith("process:")}
+            begun = {c.name for c in processes if c.begun is not None}
+            assert begun == {key.removeprefix("try:") for key in self.memory.keys() - told}
             pending = {
                 c.subject for c in processes if c.outage is not None and c.outage.report.fate is Fate.PENDING
             }

@@ -105,6 +105,8 @@ def likeness(process: WatchedProcess, now: float) -> WatchedProcess:
             stage = replace(stage, until=ago(stage.until), pause=0.0)
         case Appearing():
             stage = replace(stage, deadline=ago(stage.deadline), pause=0.0)
+        case Down():
+            stage = replace(stage, until=0.0)
         case Probation():
             stage = replace(stage, since=ago(stage.since), until=ago(stage.until))
     outage = process.outage

@@ -43,7 +43,7 @@ def test_what_is_written_with_a_report_and_what_a_restart_makes_of_it() -> None:
     state, decision = decide(state, gone(0, look.request_id), moment(0))
     (look,) = [command for command in decision.commands if isinstance(command, Look)]
     state, decision = decide(state, gone(1, look.request_id), moment(1))
-    (kept,) = [command for command in decision.commands if isinstance(command, Remember)]
+    kept = next(command for command in decision.commands if isinstance(command, Remember))
     assert (kept.key, json.dumps(kept.value)) == (f"process:{NAME}", WRITTEN)
     state, _ = decide(restore({kept.key: json.loads(WRITTEN)}), listed, moment(2))
     assert state.processes[NAME].reported
