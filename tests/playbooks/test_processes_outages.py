@@ -44,13 +44,16 @@ def test_who_stays_gone_for_the_grace_is_restarted_upon_a_fresh_look() -> None:
     play.gone()
     play.stays_gone()
     play.runs("restart")
-    assert play.now.monotonic - died == pytest.approx(1.0)
+    assert play.now.monotonic - died == pytest.approx(1.0 - 0.001)  # for which a timer may be late
 
 
-@pytest.mark.parametrize(("took", "lead"), [(0.02, 0.02), (0.2, 0.05)])
-def test_the_last_look_of_the_grace_begins_as_early_as_the_one_before_it_took(
-    took: float, lead: float
+@pytest.mark.parametrize(
+    ("waited", "took", "lead"), [(0.0, 0.02, 0.021), (0.01, 0.02, 0.031), (0.0, 0.2, 0.05)]
+)
+def test_the_last_look_of_the_grace_is_asked_for_as_early_as_the_one_before_it_took(
+    waited: float, took: float, lead: float
 ) -> None:
+    """And by as much earlier as the loop's timers are late."""
     play = Play(NOVA, grace=1.0)
     play.running()
     died = play.now.monotonic
@@ -58,6 +61,8 @@ def test_the_last_look_of_the_grace_begins_as_early_as_the_one_before_it_took(
     while not isinstance(play.asked[0], Run):
         (look,) = play.asked
         assert isinstance(look, Look)
+        asked = play.now
+        play.wait(waited)
         began = play.now
         play.wait(took)
         play.tell(
@@ -71,7 +76,7 @@ def test_the_last_look_of_the_grace_begins_as_early_as_the_one_before_it_took(
         )
         if not play.asked:
             play.to_next_alarm()
-    assert began.monotonic - died == pytest.approx(1.0 - lead)
+    assert asked.monotonic - died == pytest.approx(1.0 - lead)
 
 
 def test_at_start_somebody_else_may_be_starting_it_too() -> None:

@@ -44,6 +44,8 @@ from masakarimonitors.processmonitor.core.telling import Outcome, try_of
 from masakarimonitors.processmonitor.core.tries import Case
 
 _LAST_PAUSE = 1.0
+# A time is over by so many seconds when that is noticed: the loop waits in whole milliseconds.
+_TIMERS_LATE = 0.001
 _BLIND_PAUSE = 1.0
 _UNCLEAR_PAUSE = 5.0
 
@@ -278,7 +280,8 @@ def _not_back_yet(case: Case) -> Outcome:
         return case.process, NOTHING
     if case.at.monotonic >= stage.until - stage.lead:
         return tries.begin(case.process, stage.kind, case)
-    lead = min(case.now.monotonic - case.at.monotonic, LONGEST_LEAD * case.policy.restart_grace)
+    took = case.now.monotonic - tries.asked_at(case.process, case.at.monotonic) + _TIMERS_LATE
+    lead = min(took, LONGEST_LEAD * case.policy.restart_grace)
     due = min(case.now.monotonic + stage.pause, max(stage.until - lead, case.now.monotonic))
     pause = min(stage.pause * 2, _LAST_PAUSE)
     return tries.wait(replace(case.process, stage=replace(stage, pause=pause, lead=lead)), due)

@@ -116,8 +116,9 @@ class Running:
 class Grace:
     """It is gone; until then somebody else may be starting it again.
 
-    `lead`: so many seconds before that the last look begins, as long as the one before it took: the time between a look
-    at somebody and a command is the look's own then, as it is for any, and none of it comes after the grace.
+    `lead`: so many seconds before that the last look is asked for, as long as the one before it took from then until it
+    was judged: the time between a look at somebody and a command is the look's own then, as it is for any, and none of
+    it comes after the grace.
     """
 
     until: float

@@ -211,6 +211,11 @@ def look(process: WatchedProcess, now: Instant) -> Outcome:
     return process, Decision((Look(process.name, request_id), WakeAt(process.subject, due)))
 
 
+def asked_at(process: WatchedProcess, otherwise: float) -> float:
+    """The monotonic second at which the look was asked for that has just been answered."""
+    return otherwise if process.due is None else min(process.due - LOOK_PATIENCE, otherwise)
+
+
 def wait(process: WatchedProcess, due: float) -> Outcome:
     return replace(process, due=due), Decision((WakeAt(process.subject, due),))
 
