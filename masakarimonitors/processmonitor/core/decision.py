@@ -92,8 +92,12 @@ class Decider:
         self, state: State, observation: Observation | Woken, now: Instant
     ) -> tuple[State, Decision]:
         """The next state, and what follows."""
+        before = state.processes
         state, decision = self._decide(state, observation, now)
-        if not state.asking and _must_ask(state.processes.values()):
+        # Of those that are as they were none is asked for, or `asking` would say so: hundreds that die together must
+        # not have each other looked through.
+        changed = (one for name, one in state.processes.items() if one is not before.get(name))
+        if not state.asking and _must_ask(changed):
             # Where the answer decides whether an outage is a new one, it is wanted before all tries have failed.
             pause = 0.0 if any(map(_may_be_new, state.processes.values())) else _ASK_EVERY
             decision += Decision((WakeAt(MAINTENANCE, now.monotonic + pause),))
