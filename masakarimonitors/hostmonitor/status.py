@@ -116,9 +116,9 @@ def _unrecovered(state: State) -> Iterator[SubjectRow]:
 def _absent(state: State, policy: Policy) -> list[str]:
     # Asked each second: the names of thousands of hosts are only folded when one is not found as it is written.
     registered, nowhere = state.cluster.segments.hosts or {}, state.nowhere
-    if not nowhere and all(name in state.hosts or name == policy.own for name in registered.values()):
+    if not nowhere and all(name in state.hosts or policy.is_own(name) for name in registered.values()):
         return []
-    ours = {name.casefold() for name in (*(state.hosts.keys() - nowhere), policy.own)}
+    ours = {name.casefold() for name in state.hosts.keys() - nowhere} | policy.own_folds
     return sorted(name for fold, name in registered.items() if fold not in ours)
 
 

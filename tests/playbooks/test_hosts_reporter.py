@@ -3,9 +3,11 @@
 import datetime
 
 from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core.explained import count, explain
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, outages, owed_in, with_owed
 from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
+from masakarimonitors.hostmonitor.status import describe
 from tests.fixtures.host_play import OWN, THREE, Play, pacemaker_policy, policy, started, stopped
 from tests.fixtures.playbook import EPOCH
 
@@ -116,6 +118,16 @@ def test_a_host_that_its_cluster_calls_by_another_name_is_its_own_in_the_ledger(
     play.leadership(True, "ctrl1", ledger).wait(60)
     assert play.state.hosts.keys() == {OWN, "ctrl2"} and play.reports == [started("Ctrl1")]
     assert outages(play.ledgers[-1]) == {} and (owed_in(play.ledgers[-1]) or {}).keys() == {"ctrl1"}
+
+
+def test_nor_is_it_one_that_no_link_lists_where_masakari_calls_it_so() -> None:
+    rules = pacemaker_policy(lookup=True, own="ctrl1.example.org", own_names=frozenset({"ctrl1"}))
+    play = Play(rules).all_up("ctrl2").wait(61).registry({"Ctrl1": False, "ctrl2": False})
+    assert play.said("hosts unseen") == []
+    assert not any(row.subject == "hosts unseen" for row in describe(play.state, rules))
+    told = explain(play.state, rules, "host:ctrl1", play.now)
+    assert told is not None and "this monitor's own host" in told.why
+    assert sum(count(play.state, rules, play.now).values()) == len(play.state.hosts)
 
 
 def test_what_was_kept_of_its_own_host_under_another_name_is_let_go_at_the_next_start() -> None:

@@ -97,7 +97,7 @@ def explain(state: State, policy: Policy, subject: str, now: Instant) -> Explain
         return _of(_Seen(name=name, host=state.hosts[name], court=court))
     flagged = next((one for one in court.cluster.maintenance if one.casefold() == fold), None)
     registered = (court.cluster.segments.hosts or {}).get(fold)
-    known = policy.own if policy.own.casefold() == fold else flagged or registered
+    known = policy.own if fold in policy.own_folds else flagged or registered
     if known is None:
         return None
     subject = f"{SUBJECT}{known}"
@@ -119,7 +119,7 @@ def count(state: State, policy: Policy, now: Instant) -> Standings:
         for name, host in state.hosts.items()
         if name != policy.own
     )
-    known = {name.casefold() for name in (*state.hosts, policy.own)}
+    known = {name.casefold() for name in state.hosts} | policy.own_folds
     flagged = {name.casefold() for name in cluster.maintenance} - known
     registered = (cluster.segments.hosts or {}).keys() - known - flagged
     counted.update({Standing.OFF: len(flagged), Standing.UNSEEN: len(registered)})

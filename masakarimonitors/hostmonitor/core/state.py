@@ -91,6 +91,11 @@ class Policy:
         """Whether that is this monitor's host, by whichever of its names."""
         return host == self.own or host.lower() in self.own_names
 
+    @property
+    def own_folds(self) -> frozenset[str]:
+        """All of its names, as masakari's database compares them."""
+        return frozenset({self.own.casefold(), *(name.casefold() for name in self.own_names)})
+
     def under(self, state: "State") -> "Policy":
         """The rules that are in force in this state."""
         if state.matrix is None and state.domains is None and state.guard is None:

@@ -206,7 +206,7 @@ def _take_unseen(
     seen_since = max(view.since for view in cluster.views.values())
     if not cluster.sees_all(now.monotonic) or now.monotonic < seen_since + UNSEEN_AFTER:
         return cluster, ()
-    ours = {name.casefold() for name in (*(state.hosts.keys() - state.nowhere), policy.own)}
+    ours = {name.casefold() for name in state.hosts.keys() - state.nowhere} | policy.own_folds
     unseen = frozenset(name for fold, name in (cluster.segments.hosts or {}).items() if fold not in ours)
     if unseen == cluster.unseen:
         return cluster, ()
