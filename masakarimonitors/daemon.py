@@ -317,6 +317,7 @@ class Daemon(Generic[S, O]):
         self._take(source, observation, tasks)
         if self._state is not before:
             self._review()
+            self._record.changed()
 
     def _take(self, source: str, observation: O | Woken, tasks: asyncio.TaskGroup) -> None:
         now = self._clock.now()

@@ -170,13 +170,20 @@ class MasakariApi:
     """masakari-api behind an adapter (service type `instance-ha`)."""
 
     def __init__(
-        self, adapter: Any, *, api_version: str = "v1", timeout: float = TIMEOUT, threads: int = 8
+        self,
+        adapter: Any,
+        *,
+        api_version: str = "v1",
+        timeout: float = TIMEOUT,
+        threads: int = 8,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """`adapter`: see `Adapter`.
+        """`adapter`: see `Adapter`. `on_change`: called on the loop when `trouble` begins or is over.
 
         `timeout`: seconds for one call, from its place in line to the last byte; `threads`: calls of each kind at once.
         """
         self._adapter = adapter
+        self._on_change = on_change
         self._version = api_version
         self._seconds = timeout
         self._timeout = (_CONNECT_TIMEOUT, timeout)
@@ -243,8 +250,10 @@ class MasakariApi:
         return url
 
     def _saw(self, trouble: str, *, report: bool = False) -> None:
-        self.trouble = trouble
+        before, self.trouble = self.trouble, trouble
         self.calls += 1
+        if bool(before) is not bool(trouble):
+            self._on_change()
         if trouble:
             self._place.failed(report=report)
         else:

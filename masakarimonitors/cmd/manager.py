@@ -5,13 +5,14 @@ in `systemctl status`. A monitor that finds its Consul agent dead is ready, too,
 again would open nobody's eyes. Nor does a first look that hangs keep it from being ready for longer than `FIRST_LOOK`.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.status.health import Level
 from masakarimonitors.status.model import MonitorStatus
-from masakarimonitors.system.clock import Clock, beat
+from masakarimonitors.system.clock import Clock, beat, pause
 from masakarimonitors.system.service import systemd
 
 LOG = logging.getLogger(__name__)
@@ -22,7 +23,13 @@ FIRST_LOOK = 30.0
 # Seconds more for which the manager is asked to wait, should its own time be shorter.
 _SPARE = 30.0
 AGAIN = 3.0
-"""Seconds between two looks whether the health has changed. Page, probes and metrics do not wait for them: they ask."""
+"""Seconds between two looks whether the health has changed, when nobody says that it may have. Page, probes and metrics
+do not wait for them: they ask."""
+SOONEST = 0.5
+"""Seconds between two looks at least, however much changes."""
+_TIMES = 1000.0
+"""So many times as long as a look took passes before the next one: none of it takes more than a thousandth of the time
+that a processor has, however much changes, but those that are made anyway."""
 
 # Seconds between two looks whether all has been looked at.
 _SOON = 0.1
@@ -40,10 +47,13 @@ def ask_for_time() -> None:
 class Announcer:
     """Tells it; and by looking so often, learns since when each cause stands."""
 
-    def __init__(self, statuses: Sequence[MonitorStatus], clock: Clock) -> None:
-        """Nothing is told yet."""
+    def __init__(
+        self, statuses: Sequence[MonitorStatus], clock: Clock, changed: asyncio.Event | None = None
+    ) -> None:
+        """Nothing is told yet. `changed` is set when a monitor may be otherwise than it was."""
         self._statuses = statuses
         self._clock = clock
+        self._changed = changed or asyncio.Event()
         self._ready = False
         self._said = ""
         self._broken = False
@@ -57,8 +67,16 @@ class Announcer:
             looked, line = self._look(now)
             ready = self._ready or looked or now.monotonic - began >= FIRST_LOOK
             self._tell(line, ready)
-            # Once there is something to say, soon enough is when it can be said again.
-            await self._clock.sleep(beat(self._clock, AGAIN) if ready else _SOON)
+            if not ready:
+                await self._clock.sleep(_SOON)
+                continue
+            taken = self._clock.now().monotonic - now.monotonic
+            until = now.monotonic + taken + beat(self._clock, AGAIN)
+            await self._clock.sleep(min(AGAIN, max(SOONEST, _TIMES * taken)))
+            left = until - self._clock.now().monotonic
+            if left > 0:
+                await pause(self._clock, left, self._changed)
+            self._changed.clear()
 
     def _tell(self, line: str, ready: bool) -> None:
         news = [f"STATUS={line}"] if line != self._said else []

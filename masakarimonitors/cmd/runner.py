@@ -75,7 +75,8 @@ async def serve(
         wiring.monitor_module(name)
     state = await state_folder(conf, names)
     volatile = await _lost_one_day(conf, state)
-    api = wiring.api_client(conf, endpoint)
+    changed = asyncio.Event()
+    api = wiring.api_client(conf, endpoint, changed.set)
     recorders = {name: wiring.make_recorder(conf, state, name) for name in names}
     journals = {name: wiring.make_journal(state, name, clock) for name in names}
     async with contextlib.AsyncExitStack() as stack:
@@ -100,6 +101,7 @@ async def serve(
                 "journal": journals[name],
                 "recorder": recorders[name],
                 "volatile": volatile,
+                "on_change": changed.set,
             }
             if not conf.shadow:
                 return wiring.build(name, conf, outbox, api, clock, **given)
@@ -138,7 +140,7 @@ async def serve(
             watchers.append(tasks.create_task(reloading.run()))
             stack.enter_context(_heard(reloading.ask, lambda: inspection.write(conf, running, clock)))
             watchers.append(
-                tasks.create_task(manager.Announcer([one.status for one in running], clock).run())
+                tasks.create_task(manager.Announcer([one.status for one in running], clock, changed).run())
             )
             started(running, page)
             try:

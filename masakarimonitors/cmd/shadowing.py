@@ -5,6 +5,7 @@ without acting parts by their own `build`, each of which knows what those are. T
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,7 @@ def build(
     volatile: str = "",
     journal: Journal | None = None,
     recorder: "Recorder | None" = None,
+    on_change: Callable[[], None] = lambda: None,
 ) -> tuple[WiredMonitor, Comparison]:
     """The shadow `name` in its place, and its comparison, which is not opened yet; raises ConfigFault, NotBuilt.
 
@@ -88,6 +90,7 @@ def build(
         volatile=volatile,
         journal=journal,
         shadow=comparison.describe,
+        on_change=on_change,
     )
     LOG.warning("%s is a shadow: it tells masakari nothing and does nothing, whatever fails", name)
     return wired, comparison

@@ -137,6 +137,7 @@ def wire(
     volatile: str = "",
     journal: Journal | None = None,
     shadow: Callable[[], dict[str, JSON]] | None = None,
+    on_change: Callable[[], None] = lambda: None,
 ) -> WiredMonitor:
     """Put a monitor between its open outbox and masakari-api; `on_verdict` is told each of its verdicts.
 
@@ -146,9 +147,10 @@ def wire(
     `reach`: why masakari-api is out of reach, as whoever asked it last has seen; None while nobody has asked.
     `volatile`: why the outbox's folder does not outlive the host's next start or its container, if so.
     `journal` takes each verdict. `shadow`: how it agrees with those who act, where it is a shadow.
+    `on_change`: called when its health may have become another one.
     """
     keep = journal.verdict if journal is not None else lambda told: None
-    record = Record(monitor.name, clock.now(), on_verdict, on_record=keep)
+    record = Record(monitor.name, clock.now(), on_verdict, on_record=keep, on_change=on_change)
     for one in outbox.unreadable:
         record.defect(one, clock.now())
     outbox.watch_defects(lambda text: record.defect(text, clock.now()))
@@ -279,6 +281,7 @@ def build(
     volatile: str = "",
     journal: Journal | None = None,
     recorder: "Recorder | None" = None,
+    on_change: Callable[[], None] = lambda: None,
 ) -> WiredMonitor:
     """The monitor `name` in its place; raises ConfigFault, NotBuilt. `recorder` takes each observation with its
     decision."""
@@ -299,6 +302,7 @@ def build(
         reach=lambda: api.trouble,
         volatile=volatile,
         journal=journal,
+        on_change=on_change,
     )
 
 
@@ -325,12 +329,14 @@ def _recorded(monitor: Monitor[Any, Any], recorder: "Recorder | None") -> Monito
     return replace(monitor, decide=recorder.around(monitor.decide, monitor.rules, monitor.kinds().words))
 
 
-def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi:
+def api_client(
+    conf: cfg.ConfigOpts, endpoint: str | None = None, on_change: Callable[[], None] = lambda: None
+) -> MasakariApi:
     """The client of masakari-api that `[api]` describes, or of `endpoint` with no authentication; of a shadow one that
-    cannot post."""
+    cannot post. `on_change`: see `MasakariApi`."""
     reads: Callable[[Adapter], Adapter] = ReadOnly if conf.shadow else lambda adapter: adapter
     if endpoint is not None:
-        return MasakariApi(reads(access.open_endpoint(endpoint)), timeout=TIMEOUT)
+        return MasakariApi(reads(access.open_endpoint(endpoint)), timeout=TIMEOUT, on_change=on_change)
     options = conf.api
     if options.auth_type == "password" and not options.auth_section and not options.auth_url:
         raise ConfigFault(
@@ -340,7 +346,8 @@ def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi
         )
     # Without one, keystone asked for a token could hold a thread for ever, and in the end all of them.
     timeout = max(float(options.timeout or TIMEOUT), MINIMUM_TIMEOUT)
-    return MasakariApi(reads(access.adapter(conf, timeout)), api_version=options.api_version, timeout=timeout)
+    way = reads(access.adapter(conf, timeout))
+    return MasakariApi(way, api_version=options.api_version, timeout=timeout, on_change=on_change)
 
 
 def delivery_policy(conf: cfg.ConfigOpts, name: str) -> DeliveryPolicy:

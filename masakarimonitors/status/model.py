@@ -134,8 +134,12 @@ class Record:
         on_verdict: Callable[[Verdict, Instant], None] = lambda verdict, at: None,
         *,
         on_record: Callable[[VerdictRecord], None] = lambda record: None,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """Empty; `on_verdict` is told each verdict as it is made, `on_record` with all that is known of it."""
+        """Empty; `on_verdict` is told each verdict as it is made, `on_record` with all that is known of it.
+
+        `on_change`: called when its health may have become another one.
+        """
         self.monitor = monitor
         self.started = started
         self.sources: dict[str, SourceRow] = {}
@@ -153,6 +157,8 @@ class Record:
         """As it was last judged."""
         self._on_verdict = on_verdict
         self._on_record = on_record
+        self.changed = on_change
+        """To be called by whoever has changed what the health goes by."""
 
     def verdict(
         self, verdict: Verdict, at: Instant, *, source: str = "", seen: str = "", report: int | None = None
@@ -170,6 +176,7 @@ class Record:
         failures = (before.failures if before else 0) + (state == "failed")
         last = seen or (before.seen if before else "")
         self.sources[name] = SourceRow(name=name, state=state, seen=last, since=at, failures=failures)
+        self.changed()
 
     def fault(self, text: str, at: Instant) -> None:
         """Something inside went wrong that people must know."""
@@ -180,6 +187,7 @@ class Record:
         """This program itself has failed at something: a fault that nothing but a restart ends."""
         self.fault(text, at)
         self.defects.append((at, text))
+        self.changed()
 
 
 @dataclass(frozen=True, slots=True)

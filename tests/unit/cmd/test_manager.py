@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.cmd.manager import AGAIN, FIRST_LOOK, Announcer
+from masakarimonitors.cmd.manager import AGAIN, FIRST_LOOK, SOONEST, Announcer
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
 from masakarimonitors.system.clock import BEAT
@@ -54,8 +54,9 @@ def heard(manager: socket.socket) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def told(clock: FakeClock, *worlds: World) -> AsyncIterator[None]:
-    task = asyncio.get_running_loop().create_task(Announcer([one.status for one in worlds], clock).run())
+async def told(clock: FakeClock, *worlds: World, changed: asyncio.Event | None = None) -> AsyncIterator[None]:
+    announcer = Announcer([one.status for one in worlds], clock, changed)
+    task = asyncio.get_running_loop().create_task(announcer.run())
     await settle()
     try:
         yield
@@ -172,6 +173,29 @@ async def test_since_when_a_cause_stands_is_known_though_nobody_asks() -> None:
         await clock.advance(600)
         (cause,) = world.status.health(clock.now()).causes
         assert abs(cause.since.monotonic - lost.monotonic) <= AGAIN
+
+
+async def test_what_changes_is_told_at_once_and_what_changes_all_the_time_now_and_then(
+    systemd: socket.socket,
+) -> None:
+    clock, changed = FakeClock(), asyncio.Event()
+    world = World("a", clock)
+    world.view = View("world", Sight.PROVEN)
+    async with told(clock, world, changed=changed):
+        await clock.advance(AGAIN + SOONEST)
+        heard(systemd)
+        world.view = View("world", Sight.BLIND, "no leader")
+        changed.set()
+        await settle()
+        assert heard(systemd) == ["STATUS=a blind: world: no leader"], "no time has passed"
+        for number in range(100):
+            world.view = View("world", Sight.BLIND, str(number))
+            changed.set()
+            await clock.advance(0.1)
+        assert len(heard(systemd)) <= 10.0 / SOONEST + 1
+        world.view = View("world", Sight.PROVEN)
+        await clock.advance(AGAIN)
+        assert heard(systemd)[-1] == "STATUS=a ok", "what nobody said is seen all the same"
 
 
 async def test_the_looks_of_a_process_come_together() -> None:
