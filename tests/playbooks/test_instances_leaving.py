@@ -252,12 +252,30 @@ def test_one_whose_log_tells_of_a_migration_that_nobody_had_heard_of_is_an_alarm
     assert REPORT in play.event(Lifecycle.STARTED) + play.event(Lifecycle.STOPPED, Stopped.FAILED)
 
 
-@pytest.mark.parametrize("how", ["restarted", "away"])
-def test_a_migration_that_had_begun_before_that_is_known_to_be_over(how: str) -> None:
+@pytest.mark.parametrize(("how", "ago"), [("away", 67.0), ("restarted", 90000.0)])
+def test_a_migration_that_had_begun_before_that_is_known_to_be_over(how: str, ago: float) -> None:
     play = left_unheard(how)
-    ended = departed(play, ENDS[1], 67.0)
+    ended = departed(play, ENDS[1], ago)
     play.see(LibvirtBack(URI))
     assert REPORT in play.census(ended)
+
+
+@pytest.mark.parametrize("looks", [0, 3])
+def test_but_not_one_that_may_have_been_under_way_when_the_monitor_ended(looks: int) -> None:
+    """Its guest runs here until its end, of which libvirt and its log tell, but not if libvirtd ends just then."""
+    play = Play()
+    play.census(running(persistent=True))
+    began = play.now.wall.timestamp()
+    for _ in range(looks):
+        play.wait(60)
+        play.restart(uris=[URI])
+        assert play.census(running(persistent=True)) == []
+    play.wait(60)
+    play.restart(uris=[URI])
+    ended = replace(
+        off(ShutoffReason.CRASHED, last_words="crashed"), departure=Departure.BEGUN, departed=began
+    )
+    assert REPORT not in play.census(ended) and play.alarm
 
 
 def test_nor_does_one_matter_where_nothing_can_have_been_missed() -> None:

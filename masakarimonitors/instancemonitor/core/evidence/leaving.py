@@ -27,6 +27,8 @@ DEPARTED = (
 )
 _DEAF = 20.0
 """Seconds after which a libvirt that is heard no more counts as away: its connection's keepalive."""
+_UNDER_WAY = 86400.0
+"""Seconds for which a migration may go on: nova gives one up after 800 s for each GiB, unless it is told otherwise."""
 
 
 def heard(seen: DomainEvent, known: Instance) -> Leaving:
@@ -85,7 +87,8 @@ def still(traces: Reading, known: Instance, *, looked: float) -> Leaving:
     """Whether an instance that has ended may go on elsewhere, now that its log is read, too; `looked`: as of a reading.
 
     What libvirt has told of its migration stands, whatever its log does not tell; and a log whose last life began after
-    the one that was seen tells nothing of that. A migration that began unheard may have taken its guest away.
+    the one that was seen tells nothing of that. A migration that began unheard may have taken its guest away, and so
+    may one that was under way when the monitor ended: nothing tells of it until its end. (If libvirtd ends, it fails.)
     """
     if known.leaving is Leaving.MAYBE:
         stayed = traces.departure is Departure.NONE and 0 < traces.started <= known.since
@@ -94,7 +97,7 @@ def still(traces: Reading, known: Instance, *, looked: float) -> Leaving:
         # libvirt shows no migration of it: one that its log tells of may have been aborted long ago, or be over.
         return Leaving.MAYBE if traces.departure is Departure.BEGUN else Leaving.NO
     if known.leaving is Leaving.NO and known.phase is Phase.UP and known.unwatched:
-        last = max(known.since, looked, known.unheard - _DEAF)
+        last = max(known.since, looked, known.unheard - _DEAF) - (0.0 if known.unheard else _UNDER_WAY)
         unheard = traces.departure is Departure.BEGUN and not 0 < traces.departed <= last
         return Leaving.MAYBE if unheard else Leaving.NO
     return known.leaving

@@ -10,7 +10,8 @@ from masakarimonitors.instancemonitor.core.state import Instance
 from tests.fixtures.instance_play import INSTANCE
 
 NO, MAYBE, YES = Leaving
-BEFORE, SINCE, LOOKED, LAST_HEARD, AFTER = 50.0, 100.0, 200.0, 300.0, 400.0
+BEFORE, SINCE, LOOKED, LAST_HEARD, AFTER = (1e6 + at for at in (50.0, 100.0, 200.0, 300.0, 400.0))
+DAY = 86400.0
 
 
 def known(leaves: Leaving, *, unheard: float = 0.0, unwatched: bool = True) -> Instance:
@@ -47,7 +48,7 @@ def log(departure: Departure, *, started: float = BEFORE, departed: float = 0.0)
         *((YES, log(departure), YES) for departure in Departure),
         (NO, log(Departure.NONE), NO),
         (NO, log(Departure.UNTOLD), NO),
-        (NO, log(Departure.BEGUN, departed=BEFORE), NO),
+        (NO, log(Departure.BEGUN, departed=BEFORE), MAYBE),
         (NO, log(Departure.BEGUN, departed=AFTER), MAYBE),
         (NO, log(Departure.BEGUN, departed=0.0), MAYBE),
     ],
@@ -62,15 +63,19 @@ def test_what_a_log_adds(leaves: Leaving, traces: Reading, then: Leaving) -> Non
 @pytest.mark.parametrize(
     ("departed", "looked", "unheard", "then"),
     [
-        (LOOKED - 1, LOOKED, 0.0, NO),
+        # It may have been under way then, with its guest still here, and nobody has heard of its end.
+        (LOOKED - 1, LOOKED, 0.0, MAYBE),
+        (LOOKED - DAY + 1, LOOKED, 0.0, MAYBE),
+        (LOOKED - DAY - 1, LOOKED, 0.0, NO),
         (LOOKED + 1, LOOKED, 0.0, MAYBE),
         (LAST_HEARD - 1, LOOKED, LAST_HEARD + 20, NO),
         # It may have been deaf for some time before that was noticed.
         (LAST_HEARD + 1, LOOKED, LAST_HEARD + 20, MAYBE),
-        (SINCE - 1, 0.0, 0.0, NO),
+        (SINCE - 1, 0.0, 0.0, MAYBE),
+        (SINCE - DAY - 1, 0.0, 0.0, NO),
     ],
 )
-def test_one_that_began_before_events_were_last_heard_is_known_to_have_failed(
+def test_one_that_began_long_before_events_were_last_heard_is_known_to_have_failed(
     departed: float, looked: float, unheard: float, then: Leaving
 ) -> None:
     traces = log(Departure.BEGUN, departed=departed)
