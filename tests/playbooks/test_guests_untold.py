@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.state import Hold
 from tests.fixtures.guest_play import A, Play
@@ -44,3 +46,17 @@ def test_what_idles_is_reported_though_nothing_more_is_told() -> None:
     """No processor of a QEMU that uses so little can be at work."""
     play = at_work(healthy(), 1, rounds=6)
     assert untold(play, 200, share=0.05) == [REPORT]
+
+
+@pytest.mark.parametrize(("works", "reported"), [(0.4, 0), (0.0, 1), (1.0, 1)])
+def test_one_whose_qemu_is_mute_is_reported_when_its_processors_are_known_not_to_work(
+    works: float, reported: int
+) -> None:
+    """The first reading after QEMU's monitor fell silent tells of no processor: the question was given up."""
+    play, notified = healthy(), []
+    for number in range(1, 8):
+        ran = None if number == 1 else int(10 * works * NANO) * number
+        notified += play.after(10).misses().notified
+        notified += play.reads(cpu=8 * NANO * number, ran=ran, requests=None, mute=True).notified
+        assert number > 2 or not notified
+    assert len(notified) == reported

@@ -74,7 +74,7 @@ def compare(before: Counters, after: Counters) -> Signs | None:
         f"{blocks}, virtual processors at {loads} over {span:.0f} s",
         complete=known or after.mute,
         frozen=after.mute and not known and not working,
-        told=bool(demands) or 0 <= used <= RESTING or after.mute,
+        told=bool(demands) or 0 <= used <= RESTING,
     )
 
 

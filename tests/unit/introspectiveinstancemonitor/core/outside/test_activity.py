@@ -120,6 +120,12 @@ def test_one_whose_processors_work_is_at_work_though_qemus_monitor_does_not_answ
     assert (found.moving, found.frozen) == (moving, not moving)
 
 
+@pytest.mark.parametrize("share", [0.05, 0.5, 1.0])
+def test_nor_is_it_still_for_certain_while_nobody_tells_what_its_processors_do(share: float) -> None:
+    before = reading(0, requests=None, mute=True)
+    assert signs(before, reading(10, cpu=10 * share, requests=None, mute=True)).told is (share <= 0.1)
+
+
 def test_what_moved_is_life_however_soon_it_moved() -> None:
     assert signs(reading(0), reading(1.5, cpu=1, requests=9)).moving
 
