@@ -31,7 +31,7 @@ class OneGuest(RuleBasedStateMachine):
     @initialize(threshold=st.integers(1, 4), io_check=st.booleans())
     def begin(self, threshold: int, io_check: bool) -> None:
         self.play = Play(threshold=threshold, io_check=io_check, reports_per_hour=LIMIT)
-        self.life = 0
+        self.life, self.born = 0, 1
         self.here = False
         self.availability = Availability.RUNNING
         self.away = False
@@ -53,6 +53,16 @@ class OneGuest(RuleBasedStateMachine):
     @property
     def run_name(self) -> str:
         return f"life-{self.life}"
+
+    def _is_seen(self, availability: Availability) -> None:
+        self.play.feed(
+            GuestSeen(uuid=A, name="a", run=self.run_name, availability=availability, born=self.born)
+        )
+
+    def _begins_anew(self, *, same_number: bool) -> None:
+        """libvirtd counts on, or it was started anew and gives the number of the life before once more."""
+        self.life += not same_number
+        self.born += 1
 
     def _check(self) -> None:
         """Every report must be justified by the model; every end of an outage must be withdrawn."""
@@ -82,15 +92,16 @@ class OneGuest(RuleBasedStateMachine):
 
     @rule(availability=st.sampled_from(Availability))
     def seen(self, availability: Availability) -> None:
-        self.play.feed(GuestSeen(uuid=A, name="a", run=self.run_name, availability=availability))
+        self._is_seen(availability)
         self.here = True
         self._becomes(availability)
 
     @precondition(lambda self: self.here)
     @rule(new_life=st.booleans())
     def restarted(self, new_life: bool) -> None:
-        self.life += new_life
-        self.play.feed(GuestRestarted(A, self.run_name, "started"))
+        if new_life:
+            self._begins_anew(same_number=False)
+        self.play.feed(GuestRestarted(A, self.run_name, "started", self.born))
         self._over()
         self.was_healthy, self.availability = False, Availability.RUNNING
 
@@ -101,7 +112,7 @@ class OneGuest(RuleBasedStateMachine):
         self.away = self.away and not by_census
         self._over()
         self.here = self.was_healthy = False
-        self.life += 1
+        self._begins_anew(same_number=False)
 
     @rule()
     def libvirt_away(self) -> None:
@@ -196,16 +207,17 @@ class OneGuest(RuleBasedStateMachine):
         self.play.feed(Woken(f"counters:{A}"))
         self._check()
 
-    @rule(anew=st.booleans())
-    def the_monitor_restarts(self, anew: bool) -> None:
+    @rule(anew=st.booleans(), same_number=st.booleans())
+    def the_monitor_restarts(self, anew: bool, same_number: bool) -> None:
         """Only what is on disk survives; the guest may have been started anew meanwhile."""
         self.play.restart_monitor()
-        self.life += anew
+        if anew:
+            self._begins_anew(same_number=same_number)
         was_told = self.told
         self.silent, self.open, self.away, self.availability = 0, None, False, Availability.RUNNING
         if anew or not self.here:
             self.was_healthy = False
-        self.play.feed(GuestSeen(uuid=A, name="a", run=self.run_name, availability=Availability.RUNNING))
+        self._is_seen(Availability.RUNNING)
         if anew and was_told:
             assert self.play.withdrawn
         self.told = was_told and not anew
