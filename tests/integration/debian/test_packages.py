@@ -225,7 +225,8 @@ def test_anew_then_another_release_then_removed_then_purged(tmp_path: Path, pack
         left = host.run(
             "ls -d /etc/masakarimonitors /var/lib/masakarimonitors /var/log/masakarimonitors /run/masakari*"
             " /etc/sudoers.d/masakari* /etc/logrotate.d/masakari* /etc/corosync/uidgid.d/masakari /usr/lib/masakari*"
-            " /usr/lib/systemd/system/masakari* /etc/systemd/system/*/masakari* /etc/rc?.d/*masakari* 2>/dev/null",
+            " /usr/lib/systemd/system/masakari* /etc/systemd/system/masakari* /etc/systemd/system/*/masakari*"
+            " /etc/rc?.d/*masakari* /var/lib/systemd/deb-systemd-helper-*/*masakari* 2>/dev/null",
             code=None,
         )
         assert left == ""
