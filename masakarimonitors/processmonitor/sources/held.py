@@ -10,7 +10,7 @@ A changed title, a moment without any command line and a look that missed it mea
 pidfd (there may be thousands) leaves when it is no longer in /proc.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from masakarimonitors.processmonitor.core.recognition.matching import Reason
@@ -64,6 +64,8 @@ class Table:
         self._by_name: dict[str, list[Held]] | None = None
         self._counted: dict[str, list[Held]] = {}
         self._recounted = False
+        # Whether the last scan has shown each row as all that it was found to run.
+        self._all_shown = False
         self._alive = alive
         self._ticks_now = ticks_now
         self._left: dict[str, list[str]] = {}
@@ -133,8 +135,11 @@ class Table:
         for key, shown in present.items():
             if key not in ended:
                 self._seen(key, shown, runs)
+        self._all_shown = True
         for key, row in list(self.rows.items()):
             missing = row.reasons.keys() - present.get(key, {}).keys()
+            if missing or row.doubted or row.given:
+                self._all_shown = False
             if missing:
                 self._missed(key, row, frozenset(missing), scan.others.get(row.pid), now)
         if self._recounted and self.rows == before:
@@ -145,6 +150,13 @@ class Table:
         self._recounted = True
         for name in [name for name in self._left if self.of(name)]:
             del self._left[name]
+        return True
+
+    def passes_over(self, ended: Collection[Key]) -> bool:
+        """Take in a scan that has shown the very same as the last one, if no row can be another by that; else False."""
+        if ended or not (self._recounted and self._all_shown):
+            return False
+        self._taken_at = self._ticks_now()
         return True
 
     def of(self, process_name: str) -> list[Held]:

@@ -270,7 +270,10 @@ class Processes:
 
     def _is_quiet(self) -> bool:
         """Whether all of the list runs, and no command of ours: nothing hangs on the next look."""
-        return not self._own_commands and all(one is Presence.RUNNING for one in self._presence.values())
+        return not self._own_commands and self._all_run()
+
+    def _all_run(self) -> bool:
+        return all(one is Presence.RUNNING for one in self._presence.values())
 
     async def _scan(self, scanner: Scanner, scan: Callable[[], Scan], thread: Pool) -> Scan:
         """What `scan` of the scanner returns; TimeoutError once it has stood still at one process for our patience.
@@ -355,7 +358,16 @@ class Processes:
         self._want_fresh()
 
     def _take(self, scan: Scan, at: Instant) -> None:
+        same = scan.found is self._scanned.found and not (scan.unseen or scan.others or scan.doubtful)
         self._scanned, self._at = scan, at
+        if (
+            same
+            and self._all_held
+            and not self._beside
+            and self._all_run()
+            and self._table.passes_over(self._ended)
+        ):
+            return
         before = {name: rows for name in self._presence if (rows := self._table.of(name))}
         changed = self._table.take(scan, at.monotonic, frozenset(self._ended)) or not self._all_held
         if changed:

@@ -106,6 +106,10 @@ class Scanner:
         self._settled: frozenset[str] = frozenset()
         # Of each process that was found at the last scan, what told it from any that executes something else.
         self._told: dict[int, _Told] = {}
+        # What the last scan has found, which the next one gives again where nothing has changed; and whether that is
+        # what stands in `_told`, and nothing else.
+        self._found: Mapping[str, tuple[Found, ...]] = {}
+        self._found_as_told = True
         self._turn = 0
         # What the process of a pid shows.
         self._of = Shown(index, proc, settled_after)
@@ -166,11 +170,10 @@ class Scanner:
         unseen: dict[int, str] = {}
         others: dict[int, Other] = {}
         doubtful: dict[str, list[Doubtful]] = {}
+        added = False
 
         def as_told(pid: int, now: Known, told: _Told) -> None:
             seen[pid], self._told[pid] = now, told
-            for one, process_name in told.found:
-                found.setdefault(process_name, []).append(one)
 
         def runs_as_told(pid: int, now: Known, told: _Told | None) -> bool:
             """It has executed nothing since it was told what it runs: each exec has the kernel put it elsewhere in
@@ -186,6 +189,8 @@ class Scanner:
         except OSError as error:
             return self._unread(error)
         before, self._told = self._told, {}
+        # A look that is cut short leaves nothing that the next one could go by.
+        whole, self._found_as_told = self._found_as_told, False
         self._turn = (self._turn + 1) % _TURNS
         for name in self._whom(listed, again=depth is Depth.FRESH):
             if not name.isdigit() or (pid := int(name)) in self.avoid:
@@ -212,7 +217,7 @@ class Scanner:
                 seen[pid] = now
                 told = before.get(pid) if now is was and pid in sure and not own_commands else None
                 if now.matches and not runs_as_told(pid, now, told):
-                    self._add(found, doubtful, pid, now, own_commands)
+                    added = self._add(found, doubtful, pid, now, own_commands) or added
                 if pid in held and raw:
                     self._compare(others, pid, held[pid], now)
             except OSError as error:
@@ -221,7 +226,17 @@ class Scanner:
                 if error.errno not in VANISHED:
                     unseen[pid] = f"{self._where(error)}: {error.strerror}"
         self.reading = 0
-        self._pass_over_containers(found, doubtful)
+        if added or not whole or len(self._told) < len(before):
+            for pid, told in self._told.items():
+                if told is before.get(pid):
+                    for one, process_name in told.found:
+                        found.setdefault(process_name, []).append(one)
+            self._pass_over_containers(found, doubtful)
+            self._found = {name: tuple(pids) for name, pids in found.items()}
+            whole = not doubtful and sum(map(len, found.values())) == sum(
+                len(told.found) for told in self._told.values()
+            )
+        self._found_as_told = whole
         self._known = seen
         self._command_lines.keep_only(seen)
         self._stats.keep_only(self._told)
@@ -232,7 +247,7 @@ class Scanner:
                 str(pid) for pid, one in seen.items() if not one.matches and one.at < long_ago
             )
         return Scan(
-            {name: tuple(pids) for name, pids in found.items()},
+            self._found,
             "",
             unseen,
             others,
@@ -293,10 +308,11 @@ class Scanner:
         pid: int,
         now: Known,
         own_commands: Collection[int],
-    ) -> None:
+    ) -> bool:
+        """Whether it is any of them, for sure or not."""
         stat = read_stat(pid, self._proc)
         if stat.ended or (own_commands and self._is_ours(pid, stat, own_commands)):
-            return
+            return False
         if stat.in_others and (thread := thread_of(pid, self._proc)):
             places = read_stat(int(os.path.basename(thread)), f"{self._proc}/{os.path.dirname(thread)}")
             stat = replace(stat, marks=places.marks)
@@ -321,6 +337,7 @@ class Scanner:
         if stat.marks and len(told) == len(now.matches):
             shown = tuple(b"%d" % number for number in (stat.parent, stat.started, *stat.marks))
             self._told[pid] = _Told(shown, tuple(told))
+        return True
 
     def _pass_over_containers(
         self, found: dict[str, list[Found]], doubtful: dict[str, list[Doubtful]]
@@ -331,7 +348,8 @@ class Scanner:
             several = found.get(pattern.process_name, ())
             if len(several) < 2 or pattern.known.units or pattern.user is not None:
                 continue
-            if any(one.reason.strong and not one.contained for one in several):
+            contained = any(one.contained for one in several)
+            if contained and any(one.reason.strong and not one.contained for one in several):
                 found[pattern.process_name] = [one for one in several if not one.contained]
                 doubtful.setdefault(pattern.process_name, []).extend(
                     Doubtful(one.pid, one.started, beside(one.reason)) for one in several if one.contained

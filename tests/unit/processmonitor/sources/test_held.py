@@ -64,6 +64,33 @@ def test_a_changed_title_means_nothing(play: Play) -> None:
     assert not play.table.doubts
 
 
+def test_a_scan_that_has_shown_the_very_same_is_passed_over_only_where_no_row_can_be_another_by_it(
+    play: Play,
+) -> None:
+    play.sees(strong(7))
+    assert not play.table.passes_over(())  # it is held since
+    play.sees(strong(7))
+    assert play.table.passes_over(())
+    assert not play.table.passes_over({(7, 10)})  # it has ended since the scan began
+    play.sees()
+    assert not play.table.passes_over(())  # whether it lives is to be looked at
+    play.sees(others={7: Other(started=10, marks=ELSEWHERE, looks="another")})
+    play.sees(strong(7))
+    assert play.table.passes_over(())
+    play.fires(7)
+    assert not play.table.passes_over(())
+
+
+def test_a_weak_successor_counts_that_began_after_a_scan_that_was_passed_over(play: Play) -> None:
+    play.sees(strong(7))
+    play.sees(strong(7))
+    play.ticks = 1100
+    assert play.table.passes_over(())
+    play.fires(7)
+    play.ticks = 1110
+    assert play.sees(weak(8, started=1105), weak(9, started=1050)) == [8]
+
+
 def test_it_has_ended_when_its_pidfd_fires(play: Play) -> None:
     play.sees(strong(7))
     play.fires(7)

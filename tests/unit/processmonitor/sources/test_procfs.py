@@ -1,7 +1,10 @@
 """One look at /proc, on a folder made like it: who runs, who is passed over, and what could not be read."""
 
+import errno
+import itertools
 import os
 import resource
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -190,6 +193,47 @@ def test_in_turns_an_exec_and_an_end_are_noticed_at_once(proc: Proc) -> None:
     assert {pid: other.looks for pid, other in scan.others.items() if pid % 2} == dict.fromkeys(
         range(61, 72, 2), "/bin/true"
     )
+
+
+def test_what_was_found_is_found_again_as_long_as_nothing_has_changed(proc: Proc) -> None:
+    scanner = proc.scanner(settled_after=0.0)
+    for pid in range(60, 63):
+        proc.runs(pid, NOVA)
+    first = in_turns(scanner)
+    held = {pid: {NOVA} for pid in range(60, 63)}
+    assert scanner.scan((), Depth.TURNS, held, held).found is first.found
+    proc.runs(62, NOVA, state="Z")
+    assert pids(scanner.scan((), Depth.TURNS, held, held)) == {60, 61}
+    proc.runs(62, NOVA, started=200)
+    assert pids(scanner.scan((), Depth.TURNS, held, held)) == {60, 61, 62}
+    shutil.rmtree(proc.path / "60")
+    assert pids(scanner.scan((), Depth.TURNS, held, held)) == {61, 62}
+
+
+@pytest.mark.parametrize("survivor", range(60, 64))
+def test_who_has_ended_after_a_look_that_was_cut_short_is_not_found_again(
+    proc: Proc, monkeypatch: pytest.MonkeyPatch, survivor: int
+) -> None:
+    """The next look goes by what that one has seen, be it the survivor alone."""
+    scanner = proc.scanner(settled_after=0.0)
+    for pid in range(60, 64):
+        proc.runs(pid, NOVA)
+    held = {pid: {NOVA} for pid in range(60, 64)}
+    for _turn in range(6):
+        scanner.scan((), Depth.TURNS, held, held)
+    reads, read = itertools.count(), os.pread
+
+    def runs_short(*arguments: int) -> bytes:
+        if next(reads) >= 3:
+            raise OSError(errno.ENOMEM, "no memory")
+        return read(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.pread", runs_short)
+        assert scanner.scan((), Depth.FRESH, held, held).unread
+    for pid in held.keys() - {survivor}:
+        shutil.rmtree(proc.path / str(pid))
+    assert pids(scanner.scan((), Depth.TURNS, held, held)) == {survivor}
 
 
 def test_in_turns_who_is_not_surely_held_or_hides_its_places_is_read_each_time(proc: Proc) -> None:
