@@ -68,8 +68,8 @@ OPTIONS: list[cfg.Opt] = [
         "qemu_pid_directory",
         default="/run/libvirt/qemu",
         help="Folder of libvirt's QEMU pidfiles. A locked pidfile proves that its instance lives, also from "
-        "another pid namespace; where the folder cannot be read nothing is concluded from it. In a container "
-        "mount the host's folder here.",
+        "another pid namespace; where the folder cannot be read nothing is concluded from it. When it was written "
+        "tells two lives of an instance, or guest, apart. In a container mount the host's folder here.",
     ),
     cfg.StrOpt(
         "qemu_log_directory",
