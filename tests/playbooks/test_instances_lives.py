@@ -474,6 +474,18 @@ def test_a_start_that_was_cut_off_by_a_restart_of_libvirtd_is_no_death(
     assert play.census(reading) == [] and not play.verdicts, "told once"
 
 
+@pytest.mark.parametrize("log_read", [True, False])
+def test_nor_where_its_log_does_not_tell_when_that_began(log_read: bool) -> None:
+    """It cannot be read, or was rotated."""
+    play = Play()
+    play.event(STARTED)
+    play.see(LibvirtAway(URI, "gone"))
+    play.wait(60).see(LibvirtBack(URI))
+    words = "daemon" if log_read else ""
+    assert play.census(off(ShutoffReason.DAEMON, last_words=words, started=0.0, log_read=log_read)) == []
+    assert play.alarm
+
+
 @pytest.mark.parametrize("reading", CUT_OFF[:2] + CUT_OFF[3:])
 def test_but_the_life_that_was_seen_up_is_one(reading: Reading) -> None:
     play = Play()

@@ -297,8 +297,8 @@ _UNTOLD = (
 
 
 _CUT_OFF = (
-    "it was started again since it was last seen, and either that start was cut off by a restart of libvirtd, so that "
-    "its guest has never run, or it died later; and how the life before ended is not told"
+    "what is told of its end may be that of a later start, which a restart of libvirtd had cut off, so that its guest "
+    "never ran; how the life that was last seen ended is not told"
 )
 
 
@@ -382,7 +382,10 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
         return (Seen(Fact.STOPPED, why, evidence),)
     died, cut_off = fate is Fate.DIED, shutoff.may_be_cut_off(reading)
     off_before = known.phase in (Phase.DOWN, *DEAD)
-    if died and cut_off and not off_before and 0 < known.since < reading.started:
+    # Its log tells of a later life, or not of which.
+    later = not 0 < reading.started <= known.since
+    missed = known.phase is Phase.UNSURE or (known.unwatched and known.since > 0)
+    if died and cut_off and later and missed and not off_before:
         return (Seen(Fact.UNSURE, _CUT_OFF, evidence),)
     if known.phase is Phase.ARRIVING:
         return _not_arrived(reading, known, looked, fate, why)

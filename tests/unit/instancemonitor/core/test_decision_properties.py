@@ -833,3 +833,29 @@ def test_one_that_died_a_week_ago_and_has_only_just_vanished_is_not_forgotten() 
     world.define(URI)
     world.masakari_takes_reports_again()
     assert world.pending == ["STOPPED_FAILED"]
+
+
+def test_a_start_that_is_cut_off_after_an_unheard_stop_with_a_log_that_cannot_be_read() -> None:
+    world = World()
+    world.begin()
+    world.monitor_ends()
+    world.end(URI, ShutoffReason.DESTROYED)
+    world.log_is_lost_or_found(URI)
+    world.start_begins(URI)
+    world.start_is_cut_off(noted=True)
+    world.monitor_returns()
+    world.rest()
+    assert world.false == []
+
+
+def test_a_start_that_is_cut_off_after_a_restart_of_its_host_while_it_was_dead() -> None:
+    world = World()
+    world.begin()
+    world.crash()
+    world.host_is_restarted()
+    world.log_is_lost_or_found(URI)
+    world.rest()
+    world.start_begins(URI)
+    world.start_is_cut_off(noted=True)
+    world.rest()
+    assert world.false == []

@@ -164,8 +164,8 @@ def test_an_arrival_is_doubtful_unless_an_event_told_of_it(
     ],
 )
 def test_one_that_was_up_and_is_off(reading: Reading, fact: Fact) -> None:
-    assert read(reading, instance(Phase.UP)) == [fact]
-    assert read(reading, instance(Phase.UNSURE)) == [fact]
+    assert read(reading, instance(Phase.UP, since=NOW)) == [fact]
+    assert read(reading, instance(Phase.UNSURE, since=NOW)) == [fact]
     # Whatever ended the life that was reported, its end is known.
     known = instance(Phase.FAILED, reported=NOW)
     assert read(reading, known) == [Fact.DIED if fact is Fact.UNSURE else fact]
