@@ -327,7 +327,7 @@ _OURS: Sequence[_Metric] = (
     (
         "api_reachable",
         _G,
-        "0 while masakari-api does not answer, reports or questions; none while nobody has asked it.",
+        "0 while the last report or question had no answer as masakari-api gives it; none before the first.",
         (),
         _one(_reached),
     ),
