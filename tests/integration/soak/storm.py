@@ -194,13 +194,17 @@ class Storm:
         async def told_to_reload() -> None:
             monitor.send(signal.SIGHUP)
 
+        async def asked_what_it_does() -> None:
+            monitor.send(signal.SIGUSR2)
+
         async def slip_in_the_list() -> None:
             self._write_list("- process_nam: x\n")
             await self._pause(over, chance.uniform(0.1, 3))
             self._write_list()
 
         # A crash while the list has a slip, or while the disk is full, is one of a kind, too.
-        faults = [api, api, api, full, crash, crash, restart, stands_still, told_to_reload, slip_in_the_list]
+        faults = [api, api, api, full, crash, crash, restart, stands_still]
+        faults += [told_to_reload, asked_what_it_does, slip_in_the_list]
         while not over.is_set():
             one, other = chance.sample(faults, 2)
             for fault in (one, other):
