@@ -1,6 +1,8 @@
 """What third-party host drivers call to run commands and the like."""
 
+import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,4 +108,6 @@ def test_one_at_a_time() -> None:
 
 
 def test_nothing_is_patched() -> None:
+    before = socket.socket, threading.Thread, time.sleep
     utils.monkey_patch()
+    assert (socket.socket, threading.Thread, time.sleep) == before

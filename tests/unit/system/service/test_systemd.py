@@ -17,7 +17,7 @@ from tests.fixtures.waiting import PATIENCE
 
 def test_without_a_service_manager_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    systemd.notify("READY=1")
+    assert systemd.notify("READY=1"), "nor is there anything to send again"
 
 
 def test_a_service_manager_that_went_away_is_no_fault(

@@ -65,7 +65,7 @@ async def test_one_missed_probe_is_no_loss_of_sight(consul: FakeConsul) -> None:
 
 async def test_a_view_lapses_by_itself_when_the_source_hangs(consul: FakeConsul) -> None:
     async with watching(consul, IMPATIENT) as heard:
-        await heard.until(lambda: bool(heard.values))
+        await heard.until(lambda: any(isinstance(said, View) for said in heard.all))
         views = [said for said in heard.all if isinstance(said, View)]
         assert all(0 < view.good_for < 10 for view in views)
 
@@ -92,7 +92,7 @@ async def test_a_leader_whose_list_does_not_come_proves_nothing(consul: FakeCons
 async def test_a_list_that_comes_again_in_time_is_no_loss_of_sight(consul: FakeConsul) -> None:
     patient = Rhythm(probe=0.05, alert=0.02, alert_span=1.0, patience=5.0, wait=600.0, load=5.0)
     async with watching(consul, patient) as heard:
-        await heard.until(lambda: bool(heard.values))
+        await heard.until(lambda: bool(heard.values) and heard.proven is True)
         consul.fail_list(hangs=True)
         with consul.edit():
             consul.critical.add("node05")
