@@ -41,6 +41,8 @@ _LARGEST = 64 << 20
 _ALIKE = ("", "metrics", "grid")
 # Seconds until a socket at which others wait is tried again.
 _AGAIN = 0.1
+# Seconds that are left for the answer to who has waited for a place in line all the time: who turns answers in a tenth.
+_LEAST = 1.0
 # Seconds between two looks whether the socket is still where readers would find it.
 _LOOK = 30.0
 
@@ -319,10 +321,12 @@ def ask(path: Path, subjects: Sequence[str]) -> dict[str, JSON]:
 
 def exchange(path: Path, words: bytes, patience: float = 0.0) -> dict[str, JSON]:
     """What is answered at `path` to these words, as `read`; at most `patience` seconds for each part of it, or
-    `PATIENCE` if that is longer."""
+    `PATIENCE` if that is longer. Of the first part the time in line for one that hangs is taken off."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(max(PATIENCE, patience))
+        began = time.monotonic()
         _connect(connection, path)
+        connection.settimeout(left(max(PATIENCE, patience), time.monotonic() - began))
         if words:
             with contextlib.suppress(BrokenPipeError):  # it has answered already
                 connection.sendall(words)
@@ -338,6 +342,11 @@ def exchange(path: Path, words: bytes, patience: float = 0.0) -> dict[str, JSON]
     except RecursionError as fault:
         raise ValueError("what is answered is nested too deeply") from fault
     return document
+
+
+def left(patience: float, waited: float) -> float:
+    """How many of so many seconds are left for an answer to who has waited so long in line."""
+    return max(patience - waited, min(patience, _LEAST))
 
 
 def _connect(connection: socket.socket, path: Path) -> None:

@@ -241,3 +241,8 @@ async def test_what_cannot_be_shown_keeps_nobody_waiting(
         with pytest.raises(ValueError):
             await asyncio.to_thread(unix_socket.read, path)
     assert "could not be told" in caplog.text
+
+
+def test_who_has_waited_in_line_does_not_wait_as_long_again_for_one_that_hangs() -> None:
+    assert [unix_socket.left(5.0, waited) for waited in (0.0, 1.5, 4.9, 7.0)] == [5.0, 3.5, 1.0, 1.0]
+    assert unix_socket.left(0.2, 0.1) == 0.2
