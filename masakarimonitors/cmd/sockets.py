@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -89,17 +89,22 @@ def best(name: str, there: state_path.Found, more: Sequence[str] = ()) -> Found:
 def ask_each(paths: Sequence[Path], ask: Callable[[Path], T], enough: Callable[[T], bool]) -> list[T]:
     """What is heard at each of them, up to the first answer that is `enough`.
 
-    One that hangs does so at all of its sockets, and costs its time once: the next is asked beside it.
+    One that hangs does so at all of its sockets, and costs its time once: the next is asked beside it. Where another
+    has said enough, it is not waited for.
     """
-    with ThreadPoolExecutor(max(len(paths), 1)) as pool:
-        asking = []
+    pool = ThreadPoolExecutor(max(len(paths), 1))
+    asking: list[Future[T]] = []
+    try:
         for path in paths:
-            one = pool.submit(ask, path)
-            asking.append(one)
-            wait([one], timeout=_AT_ONCE)
-            if any(other.done() and enough(other.result()) for other in asking):
+            asking.append(pool.submit(ask, path))
+            wait(asking[-1:], timeout=_AT_ONCE)
+            if any(one.done() and enough(one.result()) for one in asking):
                 break
-        return [one.result() for one in asking]
+        else:
+            next((one for one in as_completed(asking) if enough(one.result())), None)
+        return [one.result() for one in asking if one.done()]
+    finally:
+        pool.shutdown(wait=False)
 
 
 def unlisted(name: str, there: state_path.Found) -> str:

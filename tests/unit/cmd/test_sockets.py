@@ -85,3 +85,21 @@ def test_once_one_has_said_enough_no_other_is_asked() -> None:
     asked: list[Path] = []
     sockets.ask_each([Path("0"), Path("1")], asked.append, lambda told: True)
     assert asked == [Path("0")]
+
+
+def test_one_that_hangs_is_not_waited_for_where_another_has_said_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sockets, "_AT_ONCE", 0.0)
+    over = threading.Event()
+
+    def ask(path: Path) -> str:
+        if path.name == "hangs":
+            over.wait(60)
+        return path.name
+
+    def enough(told: str) -> bool:
+        return told == "says"
+
+    assert sockets.ask_each([Path("hangs"), Path("says")], ask, enough) == ["says"]
+    over.set()
