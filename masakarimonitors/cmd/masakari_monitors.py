@@ -60,6 +60,8 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
     typed = Typed(argv)
     known = parser(typed.command if typed.command in COMMANDS else "")
+    if not typed.words:
+        known.error(f"it takes a command (there is: {', '.join(COMMANDS)}); --help tells what each is for")
     arguments, unknown = known.parse_known_args(typed.words)
     if unknown:
         chosen = (arguments.command, getattr(arguments, "act", None))

@@ -53,6 +53,8 @@ def test_each_option_of_oslo_config_s_is_known() -> None:
         ("stauts", "there is no command 'stauts'; did you mean status?"),
         ("--config-file /x outbx", "there is no command 'outbx'; did you mean outbox?"),
         ("xyzzy", "there is no command 'xyzzy' (there is: run,"),
+        ("", "it takes a command (there is: run, demo,"),
+        ("--config-file /x", "it takes a command (there is: run, demo,"),
         ("run --shaddow", "run has no option --shaddow; did you mean --shadow?"),
         ("run --shadow=true", "--shadow takes no value"),
         ("run --shado", "run has no option --shado; did you mean --shadow?"),
