@@ -41,6 +41,7 @@ _LARGEST = 64 << 20
 _ALIKE = ("", "metrics", "grid")
 # Seconds until a socket at which others wait is tried again.
 _AGAIN = 0.1
+_TWIN = ". If another monitor of this name runs here, each failure is told twice: `masakari-monitors check` tells of it"
 # Seconds that are left for the answer to who has waited for a place in line all the time: who turns answers in a tenth.
 _LEAST = 1.0
 # Seconds between two looks whether the socket is still where readers would find it.
@@ -165,13 +166,15 @@ async def listen(
             server = await place.open(answer)
         except (OSError, NoThread) as fault:
             told = str(fault)
-            log = LOG.info if spare else LOG.warning
+            twin = spare and isinstance(fault, Taken)
+            log = LOG.warning if twin or not spare else LOG.info
             log(
-                "No socket at %s (%s): %s. It is tried again every %d s",
+                "No socket at %s (%s): %s. It is tried again every %d s%s",
                 path,
-                told or "the disk does not answer",
+                getattr(fault, "strerror", None) or told or "the disk does not answer",
                 without,
                 _LOOK,
+                _TWIN * twin,
             )
         keeper = asyncio.get_running_loop().create_task(keep())
         yield

@@ -196,6 +196,17 @@ async def test_where_everybody_looks_it_is_for_a_group_and_of_no_warning_when_it
     assert said.levelno == logging.INFO and "by its folder for state" in said.getMessage()
 
 
+async def test_another_that_answers_where_everybody_looks_is_a_warning(
+    status: MonitorStatus, clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "hostmonitor.sock"
+    async with unix_socket.serve(status, clock, path), unix_socket.serve(status, clock, path, spare=True):
+        pass
+    (said,) = [one for one in caplog.records if "No socket at" in one.getMessage()]
+    assert said.levelno == logging.WARNING and "each failure is told twice" in said.getMessage()
+    assert said.getMessage().count(str(path)) == 1
+
+
 def much(clock: FakeClock) -> MonitorStatus:
     """More than the kernel keeps for a reader that does not read."""
     rows = [SubjectRow(f"host:{number}", "up", "x" * 1000) for number in range(2000)]
