@@ -329,7 +329,8 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
         was = "was" if process.told.fate is Fate.DELIVERED else "may have been"
         detail.append(f"masakari {was} told, and holds this host on maintenance")
     elif process.taken_back is not None:
-        detail.append("its report was taken back, but may have arrived: masakari is asked what it made of it")
+        which = "its report" if outage is None else "the report of its earlier outage"
+        detail.append(f"{which} was taken back, but may have arrived: masakari is asked what it made of it")
     if outage is not None and outage.trouble and not isinstance(process.stage, Running):
         detail.append(outage.trouble)
     alarm = process.reported or process.often or process.told is not None or bool(held)

@@ -179,6 +179,17 @@ def test_a_shadow_has_told_nothing_so_it_does_not_say_that_masakari_was_told() -
     assert not any(one.alarm for one in later.told)
 
 
+def test_of_two_outages_it_is_said_whose_report_was_taken_back() -> None:
+    play = reported()
+    play.running()
+    play.survives()
+    (row,) = describe(play.state, play.policy)
+    assert "; its report was taken back" in row.detail
+    play.gone()
+    (row,) = describe(play.state, play.policy)
+    assert "; the report of its earlier outage was taken back" in row.detail
+
+
 def test_a_shadow_does_not_say_of_what_is_down_that_masakari_was_told_of_it() -> None:
     """What ours would have told stands until the maintenance that the others' report brought about ends."""
     play = reported()

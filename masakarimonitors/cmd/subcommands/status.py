@@ -61,7 +61,7 @@ class Wanted:
     def nothing_in(self, snapshots: Sequence[Any]) -> str:
         """What is said where nothing of what these monitors show is wanted; nothing where something is."""
         kept = [self.of(snapshot) for snapshot in snapshots]
-        if self.is_all or any(row for one in kept for row in _about_subjects(one)):
+        if self.is_all or not kept or any(_about_subjects(one) for one in kept):
             return ""
         known = {state for one in snapshots for row in _about_subjects(one) for state in _states(row)}
         odd = [word for word in self.states if word.casefold() not in known]
