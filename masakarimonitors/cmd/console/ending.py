@@ -1,11 +1,13 @@
 """How a program ends: with an exit code and words, within a second, and never with a traceback for a mere fault."""
 
 import contextlib
+import io
 import logging
 import os
 import sys
 import threading
 from collections.abc import Callable
+from typing import TextIO
 
 from masakarimonitors.cmd.console import terminal
 from masakarimonitors.cmd.console.exits import Exit
@@ -84,10 +86,24 @@ def _of_output(prog: str, fault: OSError) -> Exit | None:
 
 
 def stand_in() -> None:
-    """Where standard output or the other one was closed by whoever started this, nobody reads; that is no fault."""
+    """Where standard output or the other one was closed by whoever started this, nobody reads; that is no fault.
+
+    And what PYTHONUNBUFFERED gives forgets what it could not write: nobody could tell then whose fault that was.
+    """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the end
+    sys.stdout = remembering(sys.stdout)
+
+
+def remembering(stream: TextIO) -> TextIO:
+    """The same stream, one that keeps what could not be written until it is: each line goes out at once, as before."""
+    raw = getattr(stream, "buffer", None)
+    if not isinstance(raw, io.RawIOBase):
+        return stream
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=stream.encoding, errors=stream.errors, line_buffering=True
+    )
 
 
 def leave(code: int) -> None:

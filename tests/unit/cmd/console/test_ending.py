@@ -1,6 +1,7 @@
 """How a program ends: exit codes, words, and nobody who can hold it up."""
 
 import asyncio
+import io
 import logging
 import os
 import sys
@@ -75,3 +76,28 @@ async def test_whoever_cannot_take_our_last_words_does_not_hold_up_the_end(tmp_p
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def test_a_full_disk_is_one_also_where_nothing_is_buffered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """PYTHONUNBUFFERED is set in many containers."""
+
+    def run() -> Exit:
+        print("a line")
+        return Exit.FINE
+
+    with open("/dev/full", "wb", buffering=0) as disk:
+        stream = io.TextIOWrapper(disk, write_through=True)  # as the interpreter has it
+        monkeypatch.setattr(sys, "stdout", ending.remembering(stream))
+        assert ending.guarded("prog", run) is Exit.UNWRITTEN
+    assert capsys.readouterr().err == "prog: what it has to say cannot be written: No space left on device\n"
+
+
+def test_what_is_not_buffered_is_still_said_line_by_line(tmp_path: Path) -> None:
+    with open(tmp_path / "out", "wb", buffering=0) as file:
+        plain = io.TextIOWrapper(file, write_through=True)
+        print("a line", file=ending.remembering(plain))
+        assert (tmp_path / "out").read_text() == "a line\n"
+    buffered = io.TextIOWrapper(io.BytesIO())
+    assert ending.remembering(buffered) is buffered
