@@ -99,11 +99,11 @@ def stand_in() -> None:
 def remembering(stream: TextIO) -> TextIO:
     """The same stream, one that keeps what could not be written until it is: each line goes out at once, as before."""
     raw = getattr(stream, "buffer", None)
-    if not isinstance(raw, io.RawIOBase):
+    if not isinstance(raw, io.FileIO):
         return stream
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw), encoding=stream.encoding, errors=stream.errors, line_buffering=True
-    )
+    # Of its own, so that neither of the two streams closes the file of the other at its end.
+    kept = io.BufferedWriter(io.FileIO(raw.fileno(), "w", closefd=False))
+    return io.TextIOWrapper(kept, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
 
 
 def leave(code: int) -> None:
