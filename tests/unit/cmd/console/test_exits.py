@@ -385,7 +385,6 @@ def demonstration(world: World, *, arrives: bool) -> None:
         on_verdict: Any,
         on_written: Any,
     ) -> None:
-        process = subprocess.Popen(["sleep", "1000"])  # noqa: ASYNC220
         clock = SystemClock()
         record = SimpleNamespace(verdicts=())
         monitor = SimpleNamespace(watching=(), try_this=())
@@ -398,6 +397,8 @@ def demonstration(world: World, *, arrives: bool) -> None:
             ],
             "",
         )
+        # Not before: where nobody reads what is said then, it is the end.
+        process = subprocess.Popen(["sleep", "1000"])  # noqa: ASYNC220
         try:
             if not arrives:  # stopped before its process is there
                 signal.raise_signal(signal.SIGTERM)
