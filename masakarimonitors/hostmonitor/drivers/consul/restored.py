@@ -27,6 +27,8 @@ class Followed:
         self._health: Mapping[str, bool] = {}
         self._index = 0
         self._since: Instant | None = None
+        # By node, the last change that was shown since then.
+        self._shown: Mapping[str, int] = {}
         self._begun = False
         self._denied_since: Instant | None = None
 
@@ -45,16 +47,20 @@ class Followed:
     def is_past(self, health: Mapping[str, bool], changed_at: Mapping[str, int], now: Instant) -> bool:
         """Whether this list (node -> not critical) shows changes that are older than what was followed.
 
-        `changed_at`: by node, as far as it may have changed, the index of its last change; 0 where none is told.
+        `changed_at`: by node, as far as it may have changed, the index of its last change; 0 where none is told. One
+        that goes back once more, while the first restoration is set right, is another: the wrong snapshot, say, was put
+        back at first.
         """
         old = any(
             0 < index <= self._index and self._health.get(node, health.get(node)) is not health.get(node)
             for node, index in changed_at.items()
         )
         if not old:
-            self._since = None
+            self._since, self._shown = None, {}
             return False
-        self._since = now if self._since is None else self._since
+        again = any(index < self._shown.get(node, 0) for node, index in changed_at.items())
+        self._since = now if self._since is None or again else self._since
+        self._shown = changed_at
         return now.monotonic < self._since.old_at(SET_RIGHT_IN, now)
 
     def follow(self, health: Mapping[str, bool], index: int) -> None:

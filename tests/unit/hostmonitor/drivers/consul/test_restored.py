@@ -53,6 +53,18 @@ def test_what_its_leader_has_left_for_longer_than_it_takes_to_look_at_all_is_so(
     assert not known.is_past({"a": True, "b": True, "c": False}, {"a": 131}, at(200))
 
 
+def test_a_second_restoration_is_waited_for_as_long_as_the_first() -> None:
+    """The wrong snapshot was put back at first, and the right one before its leader has looked at all hosts since."""
+    known = followed()
+    assert known.is_past({"a": True, "b": False, "c": False}, {"a": 10, "b": 60, "c": 40}, at(0))
+    set_right = {"a": True, "b": True, "c": True}
+    assert known.is_past(set_right, {"a": 10, "b": 120, "c": 40}, at(60)), "but for a dead host"
+    again = {"a": False, "b": True, "c": False}
+    for second in (84, SET_RIGHT_IN, SET_RIGHT_IN + 83):
+        assert known.is_past(again, {"a": 50, "b": 30, "c": 40}, at(second))
+    assert not known.is_past(again, {"a": 50, "b": 30, "c": 40}, at(84 + SET_RIGHT_IN))
+
+
 def test_where_nothing_was_followed_or_no_index_is_told_any_list_is_used() -> None:
     assert not Followed().is_past({"a": False}, {"a": 60}, at(0))
     assert not followed().is_past({"a": False}, {"a": 0}, at(0))
