@@ -165,6 +165,8 @@ class Decider:
         if isinstance(seen, LifecycleChanged) and seen.event in (Lifecycle.DEFINED, Lifecycle.UNDEFINED):
             # One that was off with a definition, which waits to be judged, does not vanish by dying.
             was_off = first_look.is_off(state, known)
+            # Nor does one whose kept QEMU had ended when it was given one.
+            was_off = was_off or (known.phase is Phase.PANICKED and known.over)
             # Nor does one that is off, and of which it cannot be told why: it is deleted.
             kept = was_off or known.phase is Phase.UNSURE
             instance = replace(instance, defined=kept or seen.event is Lifecycle.DEFINED)

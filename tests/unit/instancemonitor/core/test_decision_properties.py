@@ -75,6 +75,8 @@ class Life:
     else has to be told of it, also if it is made anew."""
     alarmed: bool = False
     eyed: bool = False
+    untold: bool = False
+    """Nobody could read its log when it was asked for, and libvirt has not listed its instance since."""
     cut: bool = False
     """Its log was rotated after it had begun, so that it does not tell of that."""
     lost: bool = False
@@ -275,6 +277,8 @@ class World(RuleBasedStateMachine):
             log = replace(self.log(uri), reason=ShutoffReason.UNKNOWN)
             traces = log if log.last_words else None
         mute = reading is None and traces is None
+        for life in self.libvirts[uri].lives[-1:]:
+            life.untold = mute
         return Asked(self.identity(uri), reading, self.play.number, traces, mute=mute)
 
     def census(self, uri: str) -> Census:
@@ -284,6 +288,9 @@ class World(RuleBasedStateMachine):
     def look(self, uri: str) -> None:
         if "ask" in self.play.see(self.census(uri)):
             self.late.append(self.answer(uri))
+        if self.libvirts[uri].listed:
+            for one in self.libvirts[uri].lives:
+                one.untold = False
         life = self.libvirts[uri].life
         if life is not None and life.ran:
             life.seen_up = True
@@ -717,7 +724,7 @@ class World(RuleBasedStateMachine):
             )
         if last.died and last.refused and not last.reported and not last.let_go:
             assert shown or not at.listed, "a death of which masakari was not told is not shown"
-        readable = all(one.log_readable for one in self.libvirts.values()) and not last.lost
+        readable = all(one.log_readable for one in self.libvirts.values()) and not (last.lost or last.untold)
         if readable and (removed or not last.died):
             assert "STOPPED_FAILED" not in self.pending, (
                 "a report waits for one that is well, was stopped or deleted"
@@ -859,3 +866,24 @@ def test_a_start_that_is_cut_off_after_a_restart_of_its_host_while_it_was_dead()
     world.start_is_cut_off(noted=True)
     world.rest()
     assert world.false == []
+
+
+def test_a_kept_crashed_guest_that_was_ended_without_a_definition_while_its_log_could_not_be_read() -> None:
+    world = World()
+    world.begin()
+    world.log_is_lost_or_found(URI)
+    world.a_kept_crashed_guest_ends_unheard(by_itself=False, monitor=True)
+    world.log_is_lost_or_found(URI)
+    world.rest()
+    assert world.pending == ["STOPPED_FAILED"] and not world.leaving()
+    assert any(alarm for _, _, _, alarm in describe(world.play.state))
+
+
+def test_a_kept_crashed_guest_that_ended_unheard_is_defined_and_deleted_between_two_looks() -> None:
+    world = World()
+    world.begin()
+    world.a_kept_crashed_guest_ends_unheard(by_itself=True, monitor=True)
+    world.define(URI)
+    world.undefine(URI)
+    world.rest()
+    assert world.pending == []
