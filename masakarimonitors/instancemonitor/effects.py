@@ -131,13 +131,13 @@ class Effects:
             await sessions.close()
 
     async def _on_disk(self, instance: Identity) -> "_OnDisk":
-        """What libvirt has left there of an instance; a disk that hangs tells nothing, though it should."""
+        """What libvirt has left there of an instance; a disk that hangs or fails tells nothing, though it should."""
         files = files_of(instance.uri, self._files)
         if files is None:
             return _OnDisk()
         try:
             return await self._disk.call(partial(_look_at_disk, instance, files), self._disk_timeout)
-        except (TimeoutError, NoThread):
+        except (OSError, NoThread):  # TimeoutError is an OSError
             return _OnDisk(mute=True)
 
     async def _ask(self, command: Ask, after: int) -> Asked:

@@ -1,6 +1,7 @@
 """What a question about one instance is answered with, when libvirt does not know it and the disk is asked."""
 
 import asyncio
+import errno
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,21 @@ class HungLogs(QemuFiles):
     def log(self, name: str) -> Log | None:
         self.goes_on.wait(PATIENCE)
         return super().log(name)
+
+
+@dataclass(frozen=True)
+class FailingLogs(QemuFiles):
+    """Their disk fails where nobody expects it."""
+
+    def log(self, name: str) -> Log | None:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_disk_that_fails_tells_nothing_though_it_should(tmp_path: Path) -> None:
+    """Or nobody would answer the question, which is waited for."""
+    with played() as module, locked(tmp_path / "driver.pid"):
+        answer = ask(module, FailingLogs(tmp_path, tmp_path))
+    assert answer.traces is None and answer.mute
 
 
 def test_a_disk_that_hangs_holds_up_nobody_and_tells_nothing_though_it_should(tmp_path: Path) -> None:
