@@ -549,6 +549,20 @@ def test_qemu_killed_in_a_live_snapshot_while_libvirtd_is_away_is_a_death(restar
     assert play.census() == ["withdraw"], "nobody offers it any more"
 
 
+def test_for_how_long_a_later_death_is_kept_counts_from_when_that_one_vanished() -> None:
+    play = Play()
+    play.census(running(persistent=False))
+    for hours in (23, 2):
+        assert play.event(STOPPED, 5) == [REPORT]
+        play.settled(ReportStatus.DELIVERED, play.now.wall)
+        assert play.census() + play.census() == []
+        play.wait(3600 * hours)
+        if hours == 23:
+            assert play.event(STARTED) == ["withdraw"]
+    play.restart()
+    assert play.census() + play.census() == [] and phase(play) == "failed"
+
+
 @pytest.mark.parametrize("away_first", [False, True])
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, 
     if seen.fact in HERE and known.phase is Phase.ARRIVING:
         instance = replace(instance, defined=known.defined or None)
     if shown:
-        instance = replace(instance, leaving=seen.leaves)
+        instance = replace(instance, leaving=seen.leaves, held=0.0)
         instance = instance.told(Sign.OUTLIVED if outlived else Sign.SEEN)
     if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:
         instance = replace(instance, held=0.0).told(Sign.UNDEFINED)
