@@ -296,14 +296,17 @@ def test_one_that_was_started_unseen_and_whose_log_tells_of_a_migration_is_an_al
     assert REPORT not in play.census(ended) and play.alarm
 
 
-def test_one_that_vanished_after_a_migration_that_nobody_had_heard_of_is_an_alarm() -> None:
+@pytest.mark.parametrize("noted", [False, True])
+def test_one_that_vanished_after_a_migration_that_nobody_had_heard_of_is_an_alarm(noted: bool) -> None:
+    """Nor does the look that misses it, if it is noted since another one is forgotten, prove that it was here then."""
     play = Play()
-    play.census(running(SHOWN.instance, persistent=False))
+    play.census(running(SHOWN.instance, persistent=False), running(OTHER))
     play.see(LibvirtAway(URI, "away"))
     play.wait(60)
     play.see(LibvirtBack(URI))
-    assert play.census() == ["ask"]
-    traces = departed(play, replace(ENDS[2], last_words="crashed"))
+    other = off(ShutoffReason.SHUTDOWN, instance=OTHER) if noted else running(OTHER)
+    assert play.census(other) == ["ask"]
+    traces = departed(play, replace(ENDS[2], last_words="crashed"), 30)
     said = play.see(Asked(INSTANCE, None, play.number, traces)) + play.census()
     assert REPORT not in said and play.alarm
 

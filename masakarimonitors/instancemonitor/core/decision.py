@@ -315,7 +315,8 @@ class Decider:
             return state, NOTHING
         if seen.traces is None:
             return state.put(instance.told(Sign.MUTE)), NOTHING
-        looked = looked_at(state, instance, now)
+        # A look that did not list it does not prove that it was here then.
+        looked = 0.0 if instance.missed else looked_at(state, instance, now)
         instance = replace(instance, leaving=leaving.still(seen.traces, instance, looked=looked))
         trace = facts.trace(seen.traces, instance)
         if not _is_known(state, instance) or (instance.missed and instance.defined is not False):
