@@ -136,9 +136,9 @@ class Recorder:
                 self.path,
             )
 
-    async def close(self) -> None:
-        """Wait for a moment until all is written."""
-        await self._backlog.close(LAST)
+    async def close(self, last: float = LAST) -> None:
+        """Wait until all is written, for `last` seconds at most."""
+        await self._backlog.close(last)
 
     # -- on the thread ------------------------------------------------------------------------------
 

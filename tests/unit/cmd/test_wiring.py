@@ -29,6 +29,7 @@ from masakarimonitors.core.decision import (
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, VmNotification
 from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.daemon import Daemon
+from masakarimonitors.journal import writer
 from masakarimonitors.journal.reader import read
 from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, LookupFailed, MasakariApi, Unreachable
 from masakarimonitors.monitor import Monitor
@@ -50,6 +51,7 @@ from tests.fixtures.fake_clock import FakeClock, settle
 from tests.fixtures.fake_engine import HOST, FakeEngine
 from tests.fixtures.silences import silence
 from tests.fixtures.tape import replay
+from tests.fixtures.waiting import PATIENCE
 from tests.unit.cmd.conftest import Configure
 
 PASSWORD = """
@@ -176,7 +178,10 @@ def as_list(told: Any) -> list[dict[str, Any]]:
     return told
 
 
-async def test_a_report_that_waits_is_explained_gate_by_gate_and_kept_in_the_journal(tmp_path: Path) -> None:
+async def test_a_report_that_waits_is_explained_gate_by_gate_and_kept_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LAST", PATIENCE)  # the end of the journal, on however busy a computer
     clock = FakeClock()
     journal = make_journal(tmp_path, "testmonitor", clock)
     assert journal is not None and make_journal(None, "testmonitor", clock) is None
@@ -443,7 +448,7 @@ def test_what_a_silenced_monitor_records_can_be_played(
         Woken("y"),
     ):
         state, _ = monitor.decide(state, seen, now)
-    asyncio.run(made.close())
+    asyncio.run(made.close(PATIENCE))
     kinds = wiring.monitor_module(name).kinds()
     recording = reader.read(reader.files_of(made.path), kinds)
     assert recording.remarks == [], recording.remarks
