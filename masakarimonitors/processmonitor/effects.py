@@ -30,7 +30,7 @@ from masakarimonitors.processmonitor.core.observation import (
     Sighting,
     Watch,
 )
-from masakarimonitors.processmonitor.sources.commands import find_left
+from masakarimonitors.processmonitor.sources.commands import FindLeft
 from masakarimonitors.processmonitor.sources.shown import SHORTAGE
 from masakarimonitors.processmonitor.sources.stat import is_alive, read_stat
 from masakarimonitors.system.processes import command
@@ -75,7 +75,7 @@ class Runner(Protocol):
         """How it ended."""
 
 
-FindLeft = Callable[[Sequence[str], float], Awaitable[Sequence[tuple[int, int]]]]
+Find = Callable[[Sequence[str], float], Awaitable[Sequence[tuple[int, int]]]]
 """Who runs one of these command lines since a monotonic second: pids and start times. OSError, RuntimeError where that
 cannot be seen."""
 
@@ -99,7 +99,7 @@ class Effects:
         *,
         tell: Callable[[CommandsRun], None] = lambda seen: None,
         left: Mapping[str, Sequence[tuple[int, int]]] | None = None,
-        find_left: FindLeft = find_left,
+        find_left: Find | None = None,
     ) -> None:
         """`timeout` in seconds, for each command; `as_root` runs those with run_as_root.
 
@@ -113,7 +113,7 @@ class Effects:
         self._maintenance = maintenance
         self._tell = tell
         self._left = dict(left or {})
-        self._find_left = find_left
+        self._find_left = find_left or FindLeft()
         self._entries: Mapping[str, Entry] = {}
         # Commands that could not be killed, by process_name: (pid, start time).
         self._hung: dict[str, list[tuple[int, int]]] = {}

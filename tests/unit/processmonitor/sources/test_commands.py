@@ -1,8 +1,12 @@
 """Which of our own commands run, as the decision observes it, and as they are found after a kill."""
 
 import asyncio
+import contextlib
+import errno
+import itertools
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.processmonitor.core.observation import CommandsRun, Observation
-from masakarimonitors.processmonitor.sources.commands import Commands, find_left, left
+from masakarimonitors.processmonitor.sources import commands
+from masakarimonitors.processmonitor.sources.commands import Commands, FindLeft, left
+from masakarimonitors.processmonitor.sources.stat import Stat
+from tests.fixtures.waiting import PATIENCE
 
 TICKS = os.sysconf("SC_CLK_TCK")
 US = ("/usr/bin/python3", "/usr/bin/masakari-monitors", "processmonitor")
@@ -86,6 +93,67 @@ async def test_a_real_one_is_found() -> None:
     argv = ["sleep", f"600.{os.getpid()}"]
     with subprocess.Popen(argv, start_new_session=True) as command:  # noqa: ASYNC220 - it returns at once
         try:
-            assert [pid for pid, _started in await find_left([" ".join(argv)], began)] == [command.pid]
+            assert [pid for pid, _started in await FindLeft()([" ".join(argv)], began)] == [command.pid]
         finally:
             command.kill()
+
+
+def test_a_shortage_of_ours_is_not_taken_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shows(tmp_path, 0, US, began=1.0)
+    (tmp_path / "0").rename(tmp_path / "self")
+    shows(tmp_path, 70, LINES[0].split(), began=100.0)
+
+    def fails(pid: int, proc: str) -> Stat:
+        raise OSError(fault, "read", f"{proc}/{pid}/stat")
+
+    monkeypatch.setattr(commands, "read_stat", fails)
+    fault = errno.ESRCH
+    assert left(LINES, 99.0, str(tmp_path)) == []
+    fault = errno.EMFILE
+    with pytest.raises(OSError, match="70"):
+        left(LINES, 99.0, str(tmp_path))
+
+
+async def test_looks_that_hang_keep_three_threads_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, begun, goes_on = itertools.count(1), threading.Semaphore(0), threading.Event()
+
+    def hangs(lines: Sequence[str], since: float) -> Sequence[tuple[int, int]]:
+        number = next(asked)
+        begun.release()
+        goes_on.wait()
+        return [(number, number)]
+
+    find = FindLeft(hangs)
+    try:
+        with monkeypatch.context() as impatient:
+            impatient.setattr(commands, "_PATIENCE", 0.0)
+            for number in range(5):
+                with pytest.raises(TimeoutError):
+                    await find(LINES, 1.0)
+                assert number >= 3 or await asyncio.to_thread(begun.acquire, timeout=PATIENCE)
+        assert next(asked) == 4
+    finally:
+        goes_on.set()
+
+    found: Sequence[tuple[int, int]] = []
+    async with asyncio.timeout(PATIENCE):
+        while not found:
+            with contextlib.suppress(TimeoutError):
+                found = await find(LINES, 1.0)
+            await asyncio.sleep(0)
+
+
+async def test_hundreds_look_one_after_another() -> None:
+    """Side by side each would take as long as all of them."""
+    inside, most = [0], [0]
+
+    def look(lines: Sequence[str], since: float) -> Sequence[tuple[int, int]]:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0)  # others may run
+        inside[0] -= 1
+        return [(int(since), 1)]
+
+    find = FindLeft(look)
+    found = await asyncio.gather(*(find(LINES, float(number)) for number in range(50)))
+    assert found == [[(number, 1)] for number in range(50)] and most == [1]
