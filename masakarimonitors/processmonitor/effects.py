@@ -13,6 +13,7 @@ import logging
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from masakarimonitors.core.decision import Command
@@ -160,9 +161,7 @@ class Effects:
         why = f"its {what} was not started beside an earlier command of it: {done.evidence}"
         if _step(before.what) != _step(what):
             return CommandEnded(name, run.request_id, None, why)
-        return CommandEnded(
-            name, run.request_id, done.exit_code, why, shortage=done.shortage, unheard=done.unheard
-        )
+        return replace(done, in_reply_to=run.request_id, evidence=why)
 
     async def _outlast(self, run: Run) -> CommandEnded | None:
         """Wait for a command that the last life of this monitor has left, as for one of this life; None for none."""
@@ -185,7 +184,9 @@ class Effects:
                     " nobody has heard: its service has the time to appear"
                 )
                 LOG.warning("%s: its %s is not started yet: %s", name, what, why)
-                return CommandEnded(name, run.request_id, None, why, shortage=True, unheard=True)
+                return CommandEnded(
+                    name, run.request_id, None, why, shortage=True, unheard=True, earlier=True
+                )
             self._tell(CommandsRun(name, tuple(left)))  # for one more life
         if not left:
             return None
@@ -200,7 +201,9 @@ class Effects:
                     await watch.wait(max(0.0, until - asyncio.get_running_loop().time()))
         # One that runs on is like one that fails; of one that has ended nobody knows what it has brought about.
         unheard = not any(is_alive(*key) for key in left)
-        return CommandEnded(name, run.request_id, None, why, shortage=unheard, unheard=unheard)
+        return CommandEnded(
+            name, run.request_id, None, why, shortage=unheard, unheard=unheard, earlier=unheard
+        )
 
     def _lines(self, run: Run) -> Sequence[str]:
         """Each command of this process, as far as the list says: it may have been any of them."""

@@ -96,7 +96,7 @@ def ended(process: WatchedProcess, command: CommandEnded, now: Instant, policy: 
         # It was looked for what an earlier life has begun: it has ended, or is known by its pid.
         process = replace(process, begun=replace(process.begun, earlier=False))
     case = Case(process=process, now=now, policy=policy, at=now, answer=True, why=command.evidence)
-    return _move(fact, replace(case, unheard=command.unheard))
+    return _move(fact, replace(case, unheard=command.unheard, earlier=command.earlier))
 
 
 def woken(process: WatchedProcess, now: Instant, policy: Policy) -> Outcome:

@@ -96,7 +96,8 @@ class CommandEnded:
     """A `Run` came to its end; `exit_code` is None when it could not be started or was killed at its time-out.
 
     `shortage`: it could not be started because this monitor lacks descriptors, memory or processes of its own, or its
-    privileged helper does not answer. `unheard`: it was started all the same, and how it ended is not known.
+    privileged helper does not answer. `unheard`: it was started all the same, and how it ended is not known. `earlier`:
+    that is one which an earlier life of this monitor has, or may have, begun; it is no lack of this one.
     """
 
     process_name: str
@@ -106,6 +107,7 @@ class CommandEnded:
     _: KW_ONLY
     shortage: bool = False
     unheard: bool = False
+    earlier: bool = False
 
     @property
     def ok(self) -> bool:

@@ -31,7 +31,8 @@ FIRST_PAUSE = 0.05
 class Case:
     """One fact about one process. `answer`: it answers what was asked. `at`: when it was so; `why`: the evidence.
 
-    `unheard`: its command was started, and how that ended is not known.
+    `unheard`: its command was started, and how that ended is not known; `earlier`: by an earlier life of this monitor,
+    or it may have been.
     """
 
     process: WatchedProcess
@@ -42,6 +43,7 @@ class Case:
     why: str = ""
     mention: str = ""
     unheard: bool = False
+    earlier: bool = False
 
 
 def begin(process: WatchedProcess, kind: Kind, case: Case, at: Step = Step.PRE) -> Outcome:
@@ -124,6 +126,8 @@ def short(case: Case) -> Outcome:
         )
         waiting, asked = has_begun(replace(case, process=troubled(process, case.why, case.at)))
         return waiting, told + asked
+    if case.earlier:
+        return _outlasted(case, stage.kind, stage.step, outage)
     since = case.now.monotonic if outage.short_since is None else outage.short_since
     counts = case.now.monotonic - since >= case.policy.shortage
     lasting = (
@@ -140,6 +144,23 @@ def short(case: Case) -> Outcome:
     deadline, again = case.now.monotonic + patience, None if counts else stage.step
     process, decision = appear(process, stage.kind, case.now, deadline, again, hopeless=not case.unheard)
     return process, told + decision
+
+
+def _outlasted(case: Case, kind: Kind, step: Step, outage: Outage) -> Outcome:
+    """An earlier life has, or may have, begun a command, and nobody has heard what it has brought about: its service
+    has the time to appear. This monitor lacks nothing, and that was no try of this life."""
+    patience = max(case.policy.interval, case.policy.start_patience)
+    why = (
+        f"this monitor has, or may have, begun a command of {case.process.name} before its last end, and nobody has"
+        f" heard how that ended: the service has {patience:g} s to appear before its {kind.key(step)} is run; no try is"
+        " counted"
+    )
+    told = Verdict(case.process.subject, Ruling.HELD, why, evidence=case.why, alarm=True)
+    tries = outage.tries - (kind is Kind.RESTART)
+    outage = replace(outage, short_since=None, trouble=case.why, tries=tries)
+    process = replace(case.process, outage=outage)
+    process, asked = appear(process, kind, case.now, case.now.monotonic + patience, step)
+    return process, Decision(verdicts=(told,)) + asked
 
 
 def asked_in_vain(case: Case) -> Outcome:

@@ -133,7 +133,7 @@ async def test_a_command_that_the_last_life_has_left_is_waited_for() -> None:
             left.kill()
     answer = first.result()
     assert isinstance(answer, CommandEnded) and not answer.ok and f"pid {left.pid}" in answer.evidence
-    assert answer.unheard  # it may have succeeded: its service has the time to appear
+    assert answer.unheard and answer.earlier  # it may have succeeded: its service has the time to appear
     await effects.perform(run("after", 3))
     assert runner.asked[-1] == "after"
 
@@ -191,6 +191,7 @@ async def test_a_command_of_which_the_last_life_could_not_tell_is_looked_for_and
             left.kill()
     answer = first.result()
     assert isinstance(answer, CommandEnded) and answer.unheard and f"pid {left.pid}" in answer.evidence
+    assert answer.earlier
     assert asked == [(["x", "s"], 7.0)] and runner.asked == []
 
 
@@ -204,6 +205,7 @@ async def test_where_none_is_found_its_service_has_the_time_to_appear_before_ano
     effects = Effects(ProcessSource(), 60.0, runner, runner, find_left=find)
     answer = await effects.perform(after_a_kill("x", 1))
     assert isinstance(answer, CommandEnded) and answer.shortage and answer.unheard and runner.asked == []
+    assert answer.earlier
     await effects.perform(run("x", 2))
     assert runner.asked == ["x"]
 
@@ -220,5 +222,5 @@ async def test_where_it_cannot_be_looked_for_none_is_started_and_it_is_looked_fo
     answer = await Effects(ProcessSource(), 60.0, runner, runner, find_left=find).perform(
         after_a_kill("x", 1)
     )
-    assert isinstance(answer, CommandEnded) and answer.shortage and not answer.unheard
+    assert isinstance(answer, CommandEnded) and answer.shortage and not (answer.unheard or answer.earlier)
     assert runner.asked == []

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from masakarimonitors.core.decision import JSON, Remember
+from masakarimonitors.core.decision import JSON, Remember, Ruling
 from masakarimonitors.processmonitor.core import commands
 from masakarimonitors.processmonitor.core.observation import CommandEnded, CommandsRun, Look, Presence, Run
 from masakarimonitors.processmonitor.core.stages import Begun
+from masakarimonitors.processmonitor.monitor import describe
 from tests.fixtures.process_play import NOVA, Play
 
 WRITTEN = '{"running": [[7, 4000], [8, 4001]], "boot": "b"}'
@@ -76,7 +77,13 @@ def asked(play: Play) -> Run:
 def unheard(play: Play) -> None:
     run = asked(play)
     told = CommandEnded(
-        run.process_name, run.request_id, None, "nobody has heard", shortage=True, unheard=True
+        run.process_name,
+        run.request_id,
+        None,
+        "nobody has heard",
+        shortage=True,
+        unheard=True,
+        earlier=True,
     )
     play.tell(told)
 
@@ -104,6 +111,11 @@ def test_a_life_that_was_killed_before_it_told_of_its_command_has_the_next_one_l
     assert asked(later).left_since == play.memory[KEY]["since"]
     unheard(later)
     assert later.process.outage is not None and later.process.outage.tries == 0
+    (told,) = later.verdicts
+    assert (told.ruling, told.alarm) == (Ruling.HELD, True)
+    assert "before its last end" in told.why and "30 s to appear" in told.why
+    (row,) = describe(later.state, later.policy)  # which this monitor lacks nothing for
+    assert (row.held, row.alarm) == ("", False) and "nobody has heard" in row.detail
     begun = later.now.monotonic
     later.stays_gone()
     assert later.now.monotonic >= begun + 30.0
