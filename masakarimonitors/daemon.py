@@ -288,7 +288,15 @@ class Daemon(Generic[S, O]):
             finally:
                 # From now on its sources give up by what right it reports, and nobody hears of that any more.
                 self._ended, self._tasks = True, None
+                self._take_leave()
                 await self._monitor.close()
+
+    def _take_leave(self) -> None:
+        """Nothing is decided any more: what the next life should find is kept by the last words of the outbox."""
+        try:
+            self._outbox.submit(self._monitor.at_end(self._state), self._clock.now())
+        except Exception:  # the next life finds what a kill would have left
+            LOG.exception("%s could not say what its next life should find", self._monitor.name)
 
     def _hear(self, source: str, observation: O | Woken) -> None:
         self._inbox.put_nowait((source, observation))

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Woken
+from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Remember, Woken
 from masakarimonitors.core.explained import Explained, Standings
 from masakarimonitors.core.notification import Leave, Notification, Settled
 from masakarimonitors.core.rehearsal.written import Kinds
@@ -149,6 +149,9 @@ class Monitor(Generic[S, O]):
     take_options: Callable[[Any], Collection[str]] = lambda fresh: ()
     """Told the configuration (ConfigOpts) that was read anew on SIGHUP: puts in force what it can of it, and names the
     options ("[section] name") that need no restart."""
+    at_end: Callable[[S], Sequence[Remember]] = lambda state: ()
+    """What its next life should find, asked once its last decision is made: nothing follows from its state any more.
+    Pure. A process that is killed does not come to this."""
     close: Callable[[], Awaitable[None]] = _nothing
     """Called when the daemon stops."""
     describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()

@@ -129,6 +129,7 @@ def build(
         may_offer=lambda state, told, now: may_leave(state, told),
         held_patience=policy.returning,
         settled=settled,
+        at_end=lambda state: commands.at_end(state.processes.values()),
         reload=listed.reload,
         watching=tuple(f"process {entry.process_name} (of {path})" for entry in entries),
         # Where reports go to a real masakari-api, nobody is told to kill anything.

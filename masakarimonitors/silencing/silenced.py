@@ -70,6 +70,7 @@ def silenced(
         is_well=lambda state, subject: monitor.is_well(state.inner, subject),
         may_offer=inner.may_offer,
         awaits_ends=lambda state: monitor.awaits_ends(state.inner),
+        at_end=lambda state: monitor.at_end(state.inner),
         describe=inner.describe,
         grid=lambda state: monitor.grid(state.inner),
         fleet=lambda state: monitor.fleet(state.inner),

@@ -142,6 +142,39 @@ async def test_what_a_decision_reports_and_remembers_is_kept_together() -> None:
         assert dict(loaded.memory) == {"x": {"reported": True}}
 
 
+def _ends(state: State) -> Sequence[Remember]:
+    if "bug" in state:
+        raise RuntimeError("a bug")
+    return [Remember("x", None), Remember("last", {"state": list(state)})]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+async def test_what_the_next_life_should_find_is_kept_at_an_end_in_order(bug: bool) -> None:
+    clock, store, source = FakeClock(), MemoryStore(), Script()
+    outbox = Outbox(store, clock)
+    await outbox.open()
+
+    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
+        return remember(state, observation, now) if observation != "bug" else ((*state, "bug"), Decision())
+
+    monitor = Monitor[State, str](
+        name="testmonitor", state=(), decide=decide, sources=(source,), at_end=_ends
+    )
+    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, daemon)]
+        await settle()
+        source.emit("report")
+        if bug:
+            source.emit("bug")
+        await settle()
+        for task in running:
+            task.cancel()
+    await outbox.close()
+    kept = {"x": {"reported": True}} if bug else {"last": {"state": ["report"]}}
+    assert dict(store.load().memory) == kept
+
+
 async def test_what_became_of_a_report_comes_back_as_an_observation() -> None:
     clock, source = FakeClock(), Script()
     outbox = Outbox(MemoryStore(), clock)

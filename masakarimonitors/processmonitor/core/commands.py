@@ -6,7 +6,7 @@ In: which run, how a process stands, or what the last life has kept. Out: the me
 Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, Remember
@@ -72,6 +72,19 @@ def noted(process: WatchedProcess, now: Instant, policy: Policy) -> tuple[Watche
 def forget(process_name: str) -> Decision:
     """None of its commands may have begun of which nobody knows what has become."""
     return Decision((Remember(BEGUN + process_name, None),))
+
+
+def at_end(processes: Iterable[WatchedProcess]) -> Sequence[Remember]:
+    """What the next life should find where this one has decided for the last time: a command that was not asked for by
+    then has not begun, and without a note nobody looks for it, nor waits for its service."""
+    return [Remember(BEGUN + one.name, None) for one in processes if _is_yet_to_begin(one)]
+
+
+def _is_yet_to_begin(process: WatchedProcess) -> bool:
+    match process.stage:
+        case Grace() | Down() | Appearing(hopeless=True):
+            return process.begun is not None and not process.begun.earlier
+    return False
 
 
 def _begun(process: WatchedProcess, now: Instant, policy: Policy) -> Begun | None:

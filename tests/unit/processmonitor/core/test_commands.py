@@ -133,6 +133,43 @@ def test_one_more_life_looks_for_it_too_while_none_has() -> None:
     assert asked(last).left_since == play.memory[KEY]["since"]
 
 
+def ends_in_order(play: Play) -> None:
+    """The loop has made its last decision, and what the next life should find is kept."""
+    for kept in commands.at_end(play.state.processes.values()):
+        assert kept.value is None
+        del play.memory[kept.key]
+
+
+def test_the_end_of_a_life_takes_back_what_has_not_begun() -> None:
+    play = Play(NOVA, grace=1.0)
+    play.running()
+    play.gone()
+    ends_in_order(play)
+    later = of_the_next_life(play, after=0.999)
+    assert asked(later).left_since is None
+    for end in (1, 0):
+        play = dies()
+        play.ends(end)
+        ends_in_order(play)
+        assert (KEY in play.memory) is (end == 0)  # its service may yet appear
+    play = dies(retries=0)
+    play.fail_a_try()
+    ends_in_order(play)
+    assert play.stage == "Down" and KEY not in play.memory
+
+
+def test_the_end_of_a_life_takes_back_nothing_of_what_may_have_begun() -> None:
+    play = dies()
+    ends_in_order(play)
+    assert may_have_begun(play)
+    later = Play(NOVA, grace=1.0, memory=play.memory, left=left(play))
+    later.seconds = play.seconds
+    later.gone()
+    assert later.stage == "Grace"
+    ends_in_order(later)  # nor of what the life before has left
+    assert may_have_begun(later)
+
+
 def test_a_command_that_has_failed_brings_nothing_and_the_next_life_waits_for_none() -> None:
     play = dies()
     play.ends(1)
