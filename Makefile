@@ -58,7 +58,11 @@ fuzz: setup ## bent input of every kind to every reader, other each time; MINUTE
 	@if [ -z "$(SEED)" ]; then echo "+ python -m tests.fuzz.guided $(MINUTES)"; \
 	    $(BIN)/python -m tests.fuzz.guided --install "$(MINUTES)"; fi
 
-churn: setup ## random operations on real instances with deaths between; SEED=..., OPERATIONS=10000
+.PHONY: prepared
+prepared: setup # the real systems
+	@tools/prepare-tests.sh
+
+churn: prepared ## random operations on real instances with deaths between; SEED=..., OPERATIONS=10000
 	@echo "+ python -m tests.integration.virt"
 	@$(BIN)/python -m tests.integration.virt "$(SEED)" $(or $(OPERATIONS),10000)
 
@@ -66,7 +70,7 @@ soak: setup ## a storm of everything over a monitor: deaths, masakari, disk, cra
 	@echo "+ python -m tests.integration.soak"
 	@$(BIN)/python -m tests.integration.soak "$(SEED)" $(or $(MINUTES),5)
 
-bench: setup ## measured figures against their bars, as a table
+bench: prepared ## measured figures against their bars, as a table
 	@echo "+ python -m benchmarks"
 	@$(BIN)/python -m benchmarks
 
