@@ -322,19 +322,21 @@ class Daemon(Generic[S, O]):
 
     def _judge(self, source: str, observation: O | Woken, tasks: asyncio.TaskGroup) -> None:
         before = self._state
-        self._take(source, observation, tasks)
+        told = self._take(source, observation, tasks)
         if self._state is not before:
             self._review()
+        if told:
             self._record.changed()
 
-    def _take(self, source: str, observation: O | Woken, tasks: asyncio.TaskGroup) -> None:
+    def _take(self, source: str, observation: O | Woken, tasks: asyncio.TaskGroup) -> bool:
+        """Whether anything follows that somebody is told of: most of what is seen proves once more what is known."""
         now = self._clock.now()
         try:
             self._state, decision = self._monitor.decide(self._state, observation, now)
         except Exception as error:
             LOG.exception("%s could not judge %r; its state is unchanged", self._monitor.name, observation)
             self._record.defect(f"a decision failed: {error!r}", now)
-            return
+            return False
         # Notifications first: an act that follows from the same decision must not overtake them.
         made = {row.subject: row.id for row in self._outbox.submit(decision.commands, now)}
         for command in decision.commands:
@@ -345,6 +347,7 @@ class Daemon(Generic[S, O]):
         for verdict in decision.verdicts:
             report = made.get(verdict.subject) if verdict.ruling is Ruling.REPORTED else None
             self._tell(verdict, now, source, type(observation).__name__, report)
+        return bool(decision.verdicts) or any(not isinstance(one, WakeAt) for one in decision.commands)
 
     def _review(self) -> None:
         """What waits of the last life, in the light of the state as it is now: confirmed, withdrawn, or kept."""

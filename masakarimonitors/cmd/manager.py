@@ -22,9 +22,9 @@ FIRST_LOOK = 30.0
 
 # Seconds more for which the manager is asked to wait, should its own time be shorter.
 _SPARE = 30.0
-AGAIN = 3.0
-"""Seconds between two looks whether the health has changed, when nobody says that it may have. Page, probes and metrics
-do not wait for them: they ask."""
+AGAIN = 5.0
+"""Seconds between two looks whether the health has changed, when nobody says that it may have: by time alone, say.
+Page, probes and metrics do not wait for them: they ask."""
 SOONEST = 0.5
 """Seconds between two looks at least, however much changes."""
 _TIMES = 1000.0
@@ -70,13 +70,13 @@ class Announcer:
             if not ready:
                 await self._clock.sleep(_SOON)
                 continue
-            taken = self._clock.now().monotonic - now.monotonic
-            until = now.monotonic + taken + beat(self._clock, AGAIN)
-            await self._clock.sleep(min(AGAIN, max(SOONEST, _TIMES * taken)))
-            left = until - self._clock.now().monotonic
-            if left > 0:
-                await pause(self._clock, left, self._changed)
-            self._changed.clear()
+            after = self._clock.now().monotonic
+            earliest = now.monotonic + min(AGAIN, max(SOONEST, _TIMES * (after - now.monotonic)))
+            if await pause(self._clock, beat(self._clock, AGAIN), self._changed):
+                left = earliest - self._clock.now().monotonic
+                if left > 0:
+                    await self._clock.sleep(left)
+                    self._changed.clear()
 
     def _tell(self, line: str, ready: bool) -> None:
         news = [f"STATUS={line}"] if line != self._said else []
