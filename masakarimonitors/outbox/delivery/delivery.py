@@ -136,7 +136,7 @@ class Delivery:
         """The same, or why the last report has no verdict yet: that keeps no other one from leaving."""
         if self.shut or not self._outbox.waiting:
             return self.shut
-        return self._owed.told(self._clock.now().monotonic)
+        return self._owed.told(self._clock.now().monotonic, self._outbox.is_pending)
 
     @property
     def in_flight(self) -> int:

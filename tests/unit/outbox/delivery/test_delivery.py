@@ -181,6 +181,19 @@ async def test_trouble_is_over_when_nothing_is_left_to_offer() -> None:
         assert on.delivery.trouble == ""
 
 
+async def test_what_a_report_that_was_taken_back_has_come_to_is_not_told_while_another_may_not_leave() -> None:
+    """One that is silenced waits for days."""
+    leave = {"process:b": Leave.LATER}
+    broken = Unreachable("500", maybe_accepted=True, row_only=True)
+    async with stage(
+        lambda notification: broken, may_offer=lambda row: leave.get(row.subject, Leave.NOW)
+    ) as on:
+        await on.submit(on.report("a"), on.report("b"))
+        assert on.delivery.trouble == "500"
+        await on.submit(Withdraw("process:a", "it is back"))
+        assert on.statuses() == ["withdrawn", "pending"] and on.delivery.trouble == ""
+
+
 async def test_an_outage_costs_one_probe_at_a_time() -> None:
     async with stage(lambda notification: Unreachable("down", maybe_accepted=False)) as on:
         await on.submit(*(on.report(f"p{n}") for n in range(100)))
