@@ -293,15 +293,13 @@ def _hear_journal(conf: Any, name: str, journal: Any, found: Found) -> None:
         return
     if lost := journal.get("lost"):
         found.remarks.append(f"{name} has lost {lost} records of its journal since its start.")
-    if conf is not None and (why := sockets.kept_elsewhere(name, journal.get("where"), _folder(conf))):
+    if conf is None:
+        return
+    there = sockets.search(conf, SUFFIX)
+    # A folder that this user may not look into, as is said by then, may be the very one that it keeps it in.
+    if not there.closed and (why := sockets.kept_elsewhere(name, journal.get("where"), there.folder)):
         found.remarks.append(f"{why} What has happened is missing here.")
         found.unknown = True
-
-
-def _folder(conf: Any) -> Path | None:
-    """Where journals are read."""
-    there = sockets.search(conf, SUFFIX)
-    return None if there.folder in there.closed else there.folder
 
 
 def _best(name: str, there: state_path.Found, subjects: Sequence[str]) -> dict[str, Any] | str | None:

@@ -310,3 +310,21 @@ async def test_a_journal_in_another_folder_is_told_of(run: Run, tmp_path: Path, 
     async with unix_socket.serve(far, FakeClock(), tmp_path / "state/hostmonitor.sock"):
         assert await asyncio.to_thread(run, "explain", "node05") == 0
     assert "hostmonitor runs, and keeps its reports in /srv; " in capsys.readouterr().err
+
+
+async def test_whoever_may_not_look_into_a_folder_is_sent_to_no_other_configuration(
+    run: Run, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member of the monitors' group may ask them, and not look into their folder."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    state = tmp_path / "state"
+    monkeypatch.setattr(state_path, "search", lambda *a, **k: state_path.Found(state, (state,)))
+    told = replace(
+        monitor("hostmonitor", WELL), journal=lambda: {"where": f"{state}/hostmonitor.journal", "lost": 0}
+    )
+    async with unix_socket.serve(told, FakeClock(), tmp_path / "run/hostmonitor.sock"):
+        assert await asyncio.to_thread(run, "explain", "node05") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("node05 is well")
+    assert "may not look into" in said.err and "--config-file" not in said.err
