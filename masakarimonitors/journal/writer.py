@@ -166,7 +166,7 @@ class Journal:
 
     def describe(self) -> dict[str, JSON]:
         """For the status."""
-        return {"where": str(self.path), "lost": self.lost, "fault": self.fault}
+        return {"where": str(self.path.absolute()), "lost": self.lost, "fault": self.fault}
 
     @property
     def lost(self) -> int:

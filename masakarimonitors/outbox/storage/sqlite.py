@@ -62,8 +62,8 @@ class SqliteStore:
 
     @property
     def where(self) -> str:
-        """The file's path."""
-        return str(self._path)
+        """The file's path, whole: whoever asks where reports are kept may work in another folder."""
+        return str(self._path.absolute())
 
     def load(self) -> Loaded:
         """Open the file (made when missing) and read what a start needs."""

@@ -32,6 +32,13 @@ def row(number: int, name: str = "nova-compute") -> Row:
     )
 
 
+def test_where_it_is_is_told_in_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that was named from where the monitor was started is another one from elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    with contextlib.closing(SqliteStore(Path("outbox.sqlite"))) as store:
+        assert store.where == f"{tmp_path}/outbox.sqlite"
+
+
 def deep() -> dict[str, JSON]:
     value: dict[str, JSON] = {}
     for _ in range(100_000):
