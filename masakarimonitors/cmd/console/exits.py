@@ -102,12 +102,14 @@ _OWN: Mapping[str, Means] = {
         Exit.FINE: "it is offered",
         Exit.AMISS: "it is not, and why; or there is no such report",
         Exit.NONE_THERE: "its monitor does not run here, and nobody offers it",
-        Exit.UNKNOWN: f"its monitor could not be asked: {_ASKED_NOBODY}; or no outbox can be read",
+        Exit.UNKNOWN: f"its monitor could not be asked: {_ASKED_NOBODY}; or no outbox can be read; or a monitor that "
+        "runs keeps its own elsewhere",
     },
     "outbox drop": {
         Exit.FINE: "it is dropped",
         Exit.AMISS: "it is not, and why; or there is no such report",
-        Exit.UNKNOWN: f"its monitor could not be asked: {_ASKED_NOBODY}; or no outbox can be read",
+        Exit.UNKNOWN: f"its monitor could not be asked: {_ASKED_NOBODY}; or no outbox can be read; or a monitor that "
+        "runs keeps its own elsewhere",
     },
     "explain": {
         Exit.FINE: "it is known",

@@ -1,6 +1,7 @@
 """`masakari-monitors outbox`: what became of each report, out of the outbox files; and single ones by hand.
 
-`list` and `show` only read, whether the monitor runs or not. `retry` and `drop` ask the running monitor, which alone
+`list` and `show` only read, whether the monitor runs or not; what one that runs keeps elsewhere, they ask it last, when
+all else is shown. `retry` and `drop` ask the running monitor, which alone
 writes its outbox; where none runs, `drop` holds the outbox's lock, so that none can start meanwhile.
 """
 
@@ -158,7 +159,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _count(text: str) -> int:
-    return int(number(text, 1, math.inf, whole=True))
+    return min(int(number(text, 1, math.inf, whole=True)), _ALL)
 
 
 def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:

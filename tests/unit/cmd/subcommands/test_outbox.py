@@ -377,3 +377,11 @@ def test_of_none_it_is_said_to_people_that_there_is_none(
     assert capsys.readouterr().out == "No report is listed.\n"
     assert run("outbox", "--state", "refused") == 0
     assert capsys.readouterr().out == "No report is as was asked for.\n"
+
+
+def test_more_than_any_file_can_have_is_all_of_it(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "state/processmonitor.sqlite", [row(1)])
+    assert run("outbox", "--json", "--limit", str(1 << 70)) == 0
+    assert json.loads(capsys.readouterr().out)["number"] == 1
