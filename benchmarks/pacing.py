@@ -30,7 +30,8 @@ from masakarimonitors.core.notification import (
     VmNotification,
     to_wire,
 )
-from masakarimonitors.masakari_api import Delivered, MasakariApi
+from masakarimonitors.masakari_answers import Delivered
+from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.looks import Looks

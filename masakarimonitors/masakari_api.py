@@ -4,8 +4,8 @@ Spoken through an adapter (`Adapter`), ours or one of keystoneauth1, so every au
 works. Its calls block, so they run on bounded pools of threads that share one session: one token, kept-alive
 connections. Each call has one time for all of it, keystone included, after which neither its caller nor its thread
 waits any more.
-Answers are judged by masakari-api's v1 contract; nothing here retries, and no more is remembered than whether the last
-call was answered.
+What its answers mean is judged in `masakari_answers`; nothing here retries, and no more is remembered than whether the
+last call was answered.
 """
 
 import datetime
@@ -15,9 +15,20 @@ import re
 import ssl
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
+from masakarimonitors.masakari_answers import (
+    LENGTH,
+    STRANGE,
+    NotSent,
+    Outcome,
+    Refused,
+    Unreachable,
+    envelope,
+    judge,
+    words_of,
+)
 from masakarimonitors.masakari_place import Place
 from masakarimonitors.system.network.http_exchange import Exchange, Withheld, always
 from masakarimonitors.system.threads import NoThread, Pool
@@ -27,7 +38,6 @@ MINIMUM_TIMEOUT = 15.0
 TIMEOUT = 30.0
 """Seconds that one call may take when `[api] timeout` is not set: twice the least that makes sense."""
 _CONNECT_TIMEOUT = 10.0
-_ANSWER_LENGTH = 500
 _SLACK = 0.5
 """Seconds after which a caller goes on although its thread does not: it may hang where no time is heeded, as in the
 question for a name's address. Whatever it comes back with, nothing leaves any more."""
@@ -46,73 +56,6 @@ _LISTING_VERSION = "instance-ha 1.2"
 _LIST = re.compile(r"/(segments|notifications)(\?|$)")
 _ENVELOPES = frozenset({"segments", "segment", "hosts", "host", "notifications", "notification"})
 """What masakari-api's answers to questions are wrapped in; other services have others."""
-_FAILS = "masakari-api does not work: see its log, its database and its message queue"
-_STRANGE = "masakari-api does not answer like this; is the endpoint of service instance-ha right?"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """202: accepted. `uuid`: masakari's of the notification, `host_uuid` of its host; empty where it did not say."""
-
-    answer: str
-    uuid: str = ""
-    host_uuid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """409: the API has had the same report within its duplicate window."""
-
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The API will not take this report however often it is offered; `why` says what to do.
-
-    `maintenance`: it takes no report of this host at all, because the host is on maintenance there.
-    """
-
-    answer: str
-    why: str
-    maintenance: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unreachable:
-    """No verdict on this report. `maybe_accepted`: it may have arrived all the same.
-
-    `row_only`: what failed may be this report alone, others are offered as ever. `slow`: asking soon is no use.
-    """
-
-    answer: str
-    maybe_accepted: bool
-    row_only: bool = False
-    slow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Wordless(Unreachable):
-    """A number with which masakari-api answers where it has the report, or its like, but none of its words.
-
-    It may be masakari-api behind a gateway that keeps them, or a gateway that takes everything: what masakari lists
-    tells.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """It was not to be sent any more when it could have been: nothing has left this host."""
-
-
-@dataclass(frozen=True, slots=True)
-class WouldBeSent:
-    """There is no far end: a shadow's report ends here. `answer` says so."""
-
-    answer: str
-
-
-Outcome = Delivered | Duplicate | Refused | Unreachable | NotSent | WouldBeSent
 
 
 class Api(Protocol):
@@ -353,17 +296,17 @@ class MasakariApi:
                     self._versioned = False
                     response = self._ask(path, versioned=False)
                 if response.status_code != 200:
-                    said = f"{response.status_code} {_text(response.text)}".strip()
+                    said = f"{response.status_code} {words_of(response.text)}".strip()
                     raise LookupFailed(
                         f"GET {path}: {'; '.join(filter(None, (said, exchange.remark)))}",
                         # A list as such is there in every masakari: whoever does not know it is none.
                         unknown=response.status_code == 404
-                        and _envelope(response.text or "") == "itemNotFound"
+                        and envelope(response.text or "") == "itemNotFound"
                         and not _LIST.match(path),
                     )
                 found = response.json()
                 if not isinstance(found, dict) or not _ENVELOPES & found.keys():
-                    raise LookupFailed(f"GET {path}: 200 {_text(response.text)} ({_STRANGE})")
+                    raise LookupFailed(f"GET {path}: 200 {words_of(response.text)} ({STRANGE})")
                 return found
             except _faults() as error:
                 raise LookupFailed(f"GET {path}: {_seen(error, exchange)}") from error
@@ -377,57 +320,6 @@ class MasakariApi:
         )
         self.date = _date(response) or self.date
         return response
-
-
-def judge(status: int, text: str) -> Outcome:
-    """What an HTTP answer means for the notification that was offered (masakari-api v1)."""
-    answer = f"{status} {_text(text)}".strip()
-    said = _parsed(text).get("notification")
-    if status in (200, 201, 202) and isinstance(said, dict):
-        return Delivered(
-            answer, str(said.get("notification_uuid") or ""), str(said.get("source_host_uuid") or "")
-        )
-    if 200 <= status < 300:
-        # A gateway that takes everything, or masakari-api's own without its words: its notifications tell which.
-        return Wordless(f"{answer} ({_STRANGE})", maybe_accepted=True)
-    if status == 409:
-        # Only the words tell the two apart, and a host's own name may hold either word: no name has a space.
-        if "under maintenance" in text:
-            return Refused(
-                answer,
-                "the host is on maintenance in masakari: high availability is off for it until its "
-                "on_maintenance flag is taken back",
-                maintenance=True,
-            )
-        if "duplicate" in text.lower():
-            return Duplicate(answer)
-        return Wordless(f"{answer} ({_STRANGE})", maybe_accepted=False, row_only=True)
-    if status == 400 and _envelope(text) == "badRequest":
-        return Refused(
-            answer,
-            "a configuration fault: the hostname must be registered in a failover segment, exactly as "
-            "[DEFAULT] hostname says it",
-        )
-    if status in (401, 407):
-        return Unreachable(f"{answer} (the credentials in [api] were not accepted)", maybe_accepted=False)
-    if status == 403:
-        return Unreachable(
-            f"{answer} (the user of [api] lacks the role that may post notifications)",
-            maybe_accepted=False,
-            slow=True,
-        )
-    if status == 404:
-        return Unreachable(f"{answer} (is the endpoint of service instance-ha right?)", maybe_accepted=False)
-    if status in (408, 425, 429, 502, 503, 504):
-        # 503 is no proof: some proxies say so, too, of a connection that ended after the request had gone.
-        return Unreachable(answer, maybe_accepted=status in (408, 502, 503, 504))
-    if status >= 500:
-        return Unreachable(f"{answer} ({_FAILS})", maybe_accepted=True, row_only=True)
-    if status in (413, 415):
-        return Refused(answer, "an answer that this report should never meet; look at the API's log")
-    # A redirect, a web server's own page, another service: whatever answered is not masakari-api, and has
-    # no say over the report.
-    return Unreachable(f"{answer} ({_STRANGE})", maybe_accepted=False)
 
 
 def _faults() -> tuple[type[BaseException], ...]:
@@ -469,37 +361,9 @@ def _date(response: Any) -> datetime.datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    """An answer's JSON object; an empty one when it is none."""
-    try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _envelope(text: str) -> str:
-    """The one key that wraps each of masakari-api's answers, or nothing when it is no such answer."""
-    return str(next(iter(_parsed(text)), ""))
-
-
-def _inside(text: str) -> dict[str, Any]:
-    """What the one key of an answer wraps; nothing when it is no such answer."""
-    inner = next(iter(_parsed(text).values()), None)
-    return inner if isinstance(inner, dict) else {}
-
-
-def _text(text: str | None) -> str:
-    """The API's own words, out of its JSON envelope, on one line and of bounded length."""
-    words = text or ""
-    said = _inside(words)
-    words = str(said.get("message") or said.get("notification_uuid") or words)
-    return " ".join(words.split())[:_ANSWER_LENGTH]
-
-
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
-    return " ".join(text.split())[:_ANSWER_LENGTH]
+    return " ".join(text.split())[:LENGTH]
 
 
 def _too_late(exchange: Exchange) -> str:

@@ -14,7 +14,8 @@ from masakarimonitors.core.agreement import told
 from masakarimonitors.core.agreement.told import Statement
 from masakarimonitors.core.notification import from_wire
 from masakarimonitors.core.outside import read_json
-from masakarimonitors.masakari_api import Adapter, LookupFailed, NotSent, Outcome, WouldBeSent
+from masakarimonitors.masakari_answers import NotSent, Outcome, WouldBeSent
+from masakarimonitors.masakari_api import Adapter, LookupFailed
 from masakarimonitors.masakari_lists import Reader
 from masakarimonitors.system.network.http_exchange import always
 

@@ -13,17 +13,16 @@ from requests import Response
 from requests.structures import CaseInsensitiveDict
 
 from masakarimonitors import masakari_lists as lists
-from masakarimonitors.masakari_api import (
+from masakarimonitors.masakari_answers import (
     Delivered,
     Duplicate,
-    LookupFailed,
-    MasakariApi,
     NotSent,
     Outcome,
     Refused,
     Unreachable,
     judge,
 )
+from masakarimonitors.masakari_api import LookupFailed, MasakariApi
 from tests.fixtures.fake_clock import EPOCH
 from tests.fixtures.odd_server import Asked, odd_server
 from tests.fuzz.driver import fuzzed, read_or_refused

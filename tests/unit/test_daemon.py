@@ -33,7 +33,7 @@ from masakarimonitors.core.notification import (
 )
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.daemon import DROPPED, Daemon
-from masakarimonitors.masakari_api import Refused
+from masakarimonitors.masakari_answers import Refused
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox

@@ -15,7 +15,8 @@ from keystoneauth1.identity.v3 import Password
 from keystoneauth1.session import Session
 
 from masakarimonitors import masakari_api
-from masakarimonitors.masakari_api import Delivered, LookupFailed, MasakariApi, NotSent, Refused, Unreachable
+from masakarimonitors.masakari_answers import Delivered, NotSent, Refused, Unreachable
+from masakarimonitors.masakari_api import LookupFailed, MasakariApi
 from masakarimonitors.system.network.exchange import bound
 from masakarimonitors.system.network.http_session import HttpSession, Tls
 from masakarimonitors.system.network.keystone import Identity, Keystone, KeystoneAdapter, Service

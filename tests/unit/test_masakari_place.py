@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.masakari_api import Delivered, LookupFailed, MasakariApi
+from masakarimonitors.masakari_answers import Delivered
+from masakarimonitors.masakari_api import LookupFailed, MasakariApi
 from masakarimonitors.masakari_place import LATE, SELDOM, SOON, Pace, Place
 from masakarimonitors.system.network.http_exchange import Exchange
 from masakarimonitors.system.network.http_session import HttpSession, Response, Tls, Unsent

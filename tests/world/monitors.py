@@ -29,7 +29,8 @@ from masakarimonitors.hostmonitor.core.observation import (
     WriteLedger,
 )
 from masakarimonitors.hostmonitor.drivers.base import Driver
-from masakarimonitors.masakari_api import LookupFailed, NotSent, Outcome, Unreachable, judge
+from masakarimonitors.masakari_answers import NotSent, Outcome, Unreachable, judge
+from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import Effects
 from masakarimonitors.outbox.delivery.arrivals import Arrivals

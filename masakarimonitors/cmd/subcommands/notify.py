@@ -21,14 +21,8 @@ from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import loader
 from masakarimonitors.core.notification import VmNotification, to_wire
-from masakarimonitors.masakari_api import (
-    Delivered,
-    Duplicate,
-    LookupFailed,
-    MasakariApi,
-    Refused,
-    Unreachable,
-)
+from masakarimonitors.masakari_answers import Delivered, Duplicate, Refused, Unreachable
+from masakarimonitors.masakari_api import LookupFailed, MasakariApi
 from masakarimonitors.masakari_lists import notification
 from masakarimonitors.system.clock import Clock, SystemClock
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import Leave, ReportStatus
-from masakarimonitors.masakari_api import (
-    Api,
+from masakarimonitors.masakari_answers import (
     Delivered,
     Duplicate,
     NotSent,
@@ -24,6 +23,7 @@ from masakarimonitors.masakari_api import (
     Wordless,
     WouldBeSent,
 )
+from masakarimonitors.masakari_api import Api
 from masakarimonitors.outbox.delivery import fates
 from masakarimonitors.outbox.delivery.arrivals import Arrival, Arrivals
 from masakarimonitors.outbox.delivery.breaker import CircuitBreaker

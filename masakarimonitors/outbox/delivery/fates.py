@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import Enum, StrEnum
 
 from masakarimonitors.core.notification import HostEvent, HostNotification, Notification
-from masakarimonitors.masakari_api import Delivered, Duplicate, Refused
+from masakarimonitors.masakari_answers import Delivered, Duplicate, Refused
 from masakarimonitors.outbox.rows import Row
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from masakarimonitors import conf
 from masakarimonitors.cmd.wiring import api_client
-from masakarimonitors.masakari_api import Delivered, MasakariApi, Unreachable
+from masakarimonitors.masakari_answers import Delivered, Unreachable
+from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.masakari_lists import find_host
 from masakarimonitors.system.network.keystone import KeystoneAdapter
 from tests.integration.cloud.rig import SERVICE_PASSWORD, Cloud

@@ -19,7 +19,7 @@ from masakarimonitors.core.notification import (
     ReportStatus,
     to_wire,
 )
-from masakarimonitors.masakari_api import Delivered
+from masakarimonitors.masakari_answers import Delivered
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_clock import FakeClock

@@ -22,7 +22,8 @@ from masakarimonitors.core.notification import (
 from masakarimonitors.hostmonitor.core.observation import LookUpReports, Registry, ReportsFound
 from masakarimonitors.hostmonitor.effects.reports import ReportLookups
 from masakarimonitors.hostmonitor.sources.segments import Segments
-from masakarimonitors.masakari_api import Delivered, MasakariApi
+from masakarimonitors.masakari_answers import Delivered
+from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.masakari_lists import ReportFinder, notification
 from masakarimonitors.outbox.pace.looks import Looks
 from masakarimonitors.outbox.pace.stages import Lane, Sign

@@ -10,7 +10,7 @@ import pytest
 
 from masakarimonitors import conf
 from masakarimonitors.cmd.wiring import api_client
-from masakarimonitors.masakari_api import Delivered, Outcome, Unreachable
+from masakarimonitors.masakari_answers import Delivered, Outcome, Unreachable
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system.clock import SystemClock
 from tests.integration.cloud.proxy import Proxy

@@ -20,7 +20,8 @@ from masakarimonitors.cmd.wiring import api_client, wire
 from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, Notify, Remember, Woken
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
 from masakarimonitors.core.unconfirmed import confirm
-from masakarimonitors.masakari_api import MasakariApi, Outcome
+from masakarimonitors.masakari_answers import Outcome
+from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox

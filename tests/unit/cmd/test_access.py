@@ -17,7 +17,8 @@ from masakarimonitors import conf
 from masakarimonitors.cmd import access
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.conf.sections import api as options_of_api
-from masakarimonitors.masakari_api import Delivered, MasakariApi
+from masakarimonitors.masakari_answers import Delivered
+from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.system.network.exchange import bound
 from masakarimonitors.system.network.http_exchange import Exchange
 from masakarimonitors.system.network.keystone import KeystoneAdapter

@@ -31,7 +31,8 @@ from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.daemon import Daemon
 from masakarimonitors.journal import writer
 from masakarimonitors.journal.reader import read
-from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, LookupFailed, MasakariApi, Unreachable
+from masakarimonitors.masakari_answers import Unreachable
+from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, LookupFailed, MasakariApi
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox

@@ -26,7 +26,7 @@ from masakarimonitors.hostmonitor.core.observation import (
 )
 from masakarimonitors.hostmonitor.drivers.base import Driver
 from masakarimonitors.hostmonitor.sources.path import QUESTION
-from masakarimonitors.masakari_api import Delivered, Unreachable
+from masakarimonitors.masakari_answers import Delivered, Unreachable
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.storage.store import MemoryStore
 from tests.fixtures.fake_api import FakeApi

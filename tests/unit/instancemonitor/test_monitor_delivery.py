@@ -21,7 +21,7 @@ from masakarimonitors.instancemonitor.core.observation import (
 )
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.libvirt.domain_state import Lifecycle
-from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Unreachable
+from masakarimonitors.masakari_answers import Delivered, Duplicate, Outcome, Unreachable
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.storage.store import MemoryStore

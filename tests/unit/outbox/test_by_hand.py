@@ -10,7 +10,7 @@ import pytest
 
 from masakarimonitors.core.decision import Ruling, Verdict
 from masakarimonitors.core.notification import Leave, ReportStatus
-from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Unreachable
+from masakarimonitors.masakari_answers import Delivered, Duplicate, Outcome, Unreachable
 from masakarimonitors.outbox.by_hand import Act, Asked, ByHand, Done
 from masakarimonitors.outbox.rows import Put, Row, Write
 from masakarimonitors.outbox.storage.store import MemoryStore

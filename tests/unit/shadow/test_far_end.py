@@ -7,7 +7,8 @@ import pytest
 
 from masakarimonitors.core.agreement.told import Statement
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, to_wire
-from masakarimonitors.masakari_api import LookupFailed, MasakariApi, NotSent, WouldBeSent
+from masakarimonitors.masakari_answers import NotSent, WouldBeSent
+from masakarimonitors.masakari_api import LookupFailed, MasakariApi
 from masakarimonitors.masakari_lists import ReportFinder, notification, segments
 from masakarimonitors.shadow.far_end import WORDS, AsIfUntold, NothingIsPosted, ReadOnly, WouldSend
 from tests.fixtures.fake_clock import EPOCH

@@ -10,7 +10,7 @@ from masakarimonitors.cmd.wiring import wire
 from masakarimonitors.core.decision import Instant, Verdict
 from masakarimonitors.hostmonitor.drivers import thirdparty
 from masakarimonitors.hostmonitor.drivers.thirdparty import LIFE, Said, read
-from masakarimonitors.masakari_api import Delivered, Unreachable
+from masakarimonitors.masakari_answers import Delivered, Unreachable
 from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.storage.store import MemoryStore

@@ -16,7 +16,7 @@ from masakarimonitors.core.notification import (
     ProcessNotification,
     ReportStatus,
 )
-from masakarimonitors.masakari_api import (
+from masakarimonitors.masakari_answers import (
     Delivered,
     Duplicate,
     NotSent,
@@ -181,7 +181,9 @@ async def test_trouble_is_over_when_nothing_is_left_to_offer() -> None:
         assert on.delivery.trouble == ""
 
 
-async def test_what_a_report_that_was_taken_back_has_come_to_is_not_told_while_another_may_not_leave() -> None:
+async def test_what_a_report_that_was_taken_back_has_come_to_is_not_told_while_another_may_not_leave() -> (
+    None
+):
     """One that is silenced waits for days."""
     leave = {"process:b": Leave.LATER}
     broken = Unreachable("500", maybe_accepted=True, row_only=True)

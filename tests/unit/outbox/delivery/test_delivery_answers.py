@@ -17,7 +17,7 @@ from masakarimonitors.core.notification import (
     ProcessNotification,
     ReportStatus,
 )
-from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Refused, Unreachable, judge
+from masakarimonitors.masakari_answers import Delivered, Duplicate, Outcome, Refused, Unreachable, judge
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.rows import Put, Row

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
-from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Unreachable
+from masakarimonitors.masakari_answers import Delivered, Duplicate, Outcome, Unreachable
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Write

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from masakarimonitors.core.decision import Instant, Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
-from masakarimonitors.masakari_api import Delivered, Outcome, Unreachable
+from masakarimonitors.masakari_answers import Delivered, Outcome, Unreachable
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.storage.store import MemoryStore

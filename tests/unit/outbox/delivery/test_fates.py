@@ -16,7 +16,7 @@ from masakarimonitors.core.notification import (
     ProcessNotification,
     VmNotification,
 )
-from masakarimonitors.masakari_api import Delivered, Duplicate, Refused
+from masakarimonitors.masakari_answers import Delivered, Duplicate, Refused
 from masakarimonitors.outbox.delivery.fates import FATES, Answer, Fate, Presence, answer_of, must_ask
 from masakarimonitors.outbox.rows import Row
 

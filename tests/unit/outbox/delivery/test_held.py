@@ -7,7 +7,7 @@ import pytest
 
 from masakarimonitors.core.decision import Withdraw
 from masakarimonitors.core.notification import Leave
-from masakarimonitors.masakari_api import Delivered, Unreachable
+from masakarimonitors.masakari_answers import Delivered, Unreachable
 from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.outbox.delivery.held import NOT_ITS_REPORT, PATIENCE, SILENCED_AGAIN
 from masakarimonitors.outbox.rows import Row

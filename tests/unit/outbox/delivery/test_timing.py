@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from masakarimonitors.core.decision import Instant, Withdraw
 from masakarimonitors.core.notification import VmNotification
-from masakarimonitors.masakari_api import Duplicate
+from masakarimonitors.masakari_answers import Duplicate
 from masakarimonitors.outbox.delivery.timing import Timing
 from masakarimonitors.outbox.rows import Row
 from tests.fixtures.fake_clock import EPOCH

@@ -23,7 +23,7 @@ from masakarimonitors.core.notification import (
     ReportStatus,
     VmNotification,
 )
-from masakarimonitors.masakari_api import Duplicate, Unreachable
+from masakarimonitors.masakari_answers import Duplicate, Unreachable
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy

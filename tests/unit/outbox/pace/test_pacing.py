@@ -12,7 +12,7 @@ import pytest
 
 from masakarimonitors.core.decision import Command, Notify, Withdraw
 from masakarimonitors.core.notification import Leave, ReportStatus, VmNotification
-from masakarimonitors.masakari_api import Duplicate, Outcome, Unreachable
+from masakarimonitors.masakari_answers import Duplicate, Outcome, Unreachable
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.follow_through.follower import Follower
 from masakarimonitors.outbox.outbox import Outbox

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.masakari_api import Outcome, Unreachable
+from masakarimonitors.masakari_answers import Outcome, Unreachable
 from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_engine import FakeEngine

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masakarimonitors.core.notification import ReportStatus
-from masakarimonitors.masakari_api import Duplicate, Outcome, Unreachable
+from masakarimonitors.masakari_answers import Duplicate, Outcome, Unreachable
 from masakarimonitors.outbox.pace.pace import PacePolicy
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_engine import FakeEngine

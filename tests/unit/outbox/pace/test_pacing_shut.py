@@ -2,7 +2,7 @@
 
 import pytest
 
-from masakarimonitors.masakari_api import Outcome, Unreachable
+from masakarimonitors.masakari_answers import Outcome, Unreachable
 from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_engine import FakeEngine

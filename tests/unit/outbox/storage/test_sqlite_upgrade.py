@@ -12,7 +12,7 @@ import pytest
 
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
-from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome
+from masakarimonitors.masakari_answers import Delivered, Duplicate, Outcome
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Put, Row
