@@ -175,7 +175,7 @@ def _on_link(before: HostState, at: int, new: MemberRecord) -> HostState:
         planned_until=before.planned_until,
         outage_ended=before.outage_ended,
         aftermath=before.aftermath,
-        nowhere_since=before.nowhere_since,
+        nowhere_since=before.nowhere_since if new.unlisted else None,
         asked=before.asked,
         told=before.told,
     )

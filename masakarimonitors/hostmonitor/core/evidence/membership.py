@@ -37,6 +37,11 @@ class MemberRecord:
         """The value that stands."""
         return self.streak.value
 
+    @property
+    def unlisted(self) -> bool:
+        """Whether its source does not list the host any more, as it said last, whatever stands."""
+        return self.heard.value in (Membership.UNKNOWN, Membership.LEFT)
+
 
 BLANK = MemberRecord()
 

@@ -53,7 +53,9 @@ def take_registry(policy: Policy, state: State, registry: Registry, now: Instant
         host = state.hosts[name]
         gone = segments.has(name) is False and _is_gone(cluster, policy, host, now)
         known = now.monotonic if host.nowhere_since is None else host.nowhere_since
-        since, told = known if gone else None, _is_told(host)
+        told = _is_told(host)
+        # One that has no host at all was emptied, or is another cloud's: that says nothing of this host.
+        since = known if gone and (told or segments.hosts) else None
         if since is not None and (told or now.monotonic >= since + NOWHERE_FOR):
             why = messages.FORGOTTEN if told else messages.FORGOTTEN_UNTOLD
             verdicts.append(Verdict(f"host:{name}", Ruling.PLANNED, why, alarm=not told))
@@ -177,7 +179,7 @@ def _is_gone(cluster: Cluster, policy: Policy, host: HostState, now: Instant) ->
     if host.work_record.kept:
         return False
     return all(
-        cluster.counts(name, now.monotonic) and link.heard.value in (Membership.UNKNOWN, Membership.LEFT)
+        cluster.counts(name, now.monotonic) and link.unlisted
         for name, link in zip(policy.matrix.sequence, host.links, strict=True)
     )
 

@@ -78,8 +78,8 @@ LEFT_IN_SERVICE = (
 ALL_SEEN = "every host of masakari's failover segments is listed on some link"
 FORGOTTEN = "it is listed nowhere and is in no failover segment of masakari: forgotten"
 FORGOTTEN_UNTOLD = (
-    "its failure was never told to masakari, which has it in no failover segment for a day, and it is listed nowhere: "
-    "forgotten. Where that was not meant, add it to a segment again and see to its instances by hand"
+    "masakari has taken no report to recover it, and has it in no failover segment for a day, and it is listed "
+    "nowhere: forgotten. Where that was not meant, add it to a segment again and see to its instances by hand"
 )
 NOBODY = "held: it has failed and nobody reports it: there is no reporter, and none can be elected at present"
 NO_WORD = "one monitor is to be elected to report, and no word of an election has come: every report is held"

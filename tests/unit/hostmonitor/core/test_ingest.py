@@ -327,3 +327,17 @@ def test_work_begins_and_ends_at_its_time() -> None:
 def test_work_on_a_host_that_was_not_seen_yet_is_kept() -> None:
     assert one(take(work(Work.MAINTENANCE))).links == new_host(3).links
     assert take(WorkSeen(OWN, Work.MAINTENANCE, "", NOW)).hosts == {}
+
+
+@pytest.mark.parametrize(("value", "since"), [(U, None), (D, None), (L, 5.0), (X, 5.0)])
+def test_one_that_a_link_lists_between_two_readings_of_the_segments_is_not_nowhere(
+    value: Membership, since: float | None
+) -> None:
+    """Or its next failure would be forgotten at the first reading that finds it nowhere."""
+    state = State(
+        hosts={"node05": host((D, D, D), nowhere_since=5.0)},
+        cluster=Cluster(views=dict.fromkeys(THREE, SEEN)),
+    )
+    news = ingest(RULES, state, Sample("manage", {"node05": Sighting(value, "seen")}, NOW), NOW)
+    after = news.hosts["node05"]
+    assert after is not None and after.nowhere_since == since

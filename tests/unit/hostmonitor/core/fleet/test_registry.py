@@ -208,7 +208,7 @@ def test_a_host_that_was_taken_out_of_all_is_forgotten_though_its_failure_was_ne
     def read(seconds: float, *segment: str) -> News:
         nonlocal state
         at = Instant(NOW.monotonic + seconds, NOW.wall + datetime.timedelta(seconds=seconds))
-        registry = Registry(dict.fromkeys(segment, False), "GET /segments", at)
+        registry = Registry(dict.fromkeys((OWN, *segment), False), "GET /segments", at)
         news = take_registry(policy(lookup=True), state, registry, at)
         found = news.hosts.get("node05", state.hosts["node05"])
         if found is not None:
@@ -234,3 +234,12 @@ def test_one_that_a_link_still_lists_is_never_forgotten() -> None:
     state = replace(host(), nowhere_since=-NOWHERE_FOR)
     after = take({}, {"node05": state}).hosts["node05"]
     assert after is not None and after.nowhere_since is None
+
+
+def test_nor_where_masakari_has_no_host_at_all() -> None:
+    """As after its database was lost, or where keystone's catalogue names another cloud's."""
+    lost = host(nowhere_since=-NOWHERE_FOR)
+    unlisted = replace(lost, links=tuple(observe(link, NOT_LISTED, 0.0, live=True) for link in lost.links))
+    after = take({}, {"node05": unlisted}).hosts["node05"]
+    assert after is not None and after.nowhere_since is None
+    assert take({OWN: False}, {"node05": unlisted}).hosts == {"node05": None}
