@@ -57,7 +57,8 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
 def _none_known(segments: Segments, policy: Policy) -> SubjectRow:
     """No link lists another host: as with the agents of another cluster; or there is none, as masakari may say."""
     told = "none known: each link is seen, and none lists another host than this one"
-    if segments.hosts is not None and all(policy.is_own(name) for name in segments.hosts.values()):
+    # A masakari that has not even this one is not set up yet, or is another cloud's: it says nothing of who there is.
+    if segments.hosts and all(policy.is_own(name) for name in segments.hosts.values()):
         return SubjectRow(
             "hosts", "0 up", f"{told}; masakari has no other one either, so there is none to watch"
         )
