@@ -64,5 +64,6 @@ class Followed:
         return now.monotonic < self._since.old_at(SET_RIGHT_IN, now)
 
     def follow(self, health: Mapping[str, bool], index: int) -> None:
-        """This list was taken, and followed up to this index."""
+        """This list was taken, and followed up to this index: what goes back behind it was restored anew."""
         self._health, self._index = health, index
+        self._since, self._shown = None, {}

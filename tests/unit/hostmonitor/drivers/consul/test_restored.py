@@ -65,6 +65,18 @@ def test_a_second_restoration_is_waited_for_as_long_as_the_first() -> None:
     assert not known.is_past(again, {"a": 50, "b": 30, "c": 40}, at(84 + SET_RIGHT_IN))
 
 
+def test_a_restoration_after_the_first_one_was_waited_for_is_waited_for_anew() -> None:
+    """Nothing has changed in between, so that no list has come that said so."""
+    known = followed()
+    first = {"a": True, "b": True, "c": True}
+    assert known.is_past(first, {"a": 10, "b": 20, "c": 30}, at(0))
+    assert not known.is_past(first, {"a": 10, "b": 20, "c": 30}, at(SET_RIGHT_IN)), "c is back indeed"
+    known.follow(first, 130)
+    second = {"a": False, "b": True, "c": True}
+    assert known.is_past(second, {"a": 70, "b": 20, "c": 30}, at(200))
+    assert not known.is_past(second, {"a": 70, "b": 20, "c": 30}, at(200 + SET_RIGHT_IN))
+
+
 def test_where_nothing_was_followed_or_no_index_is_told_any_list_is_used() -> None:
     assert not Followed().is_past({"a": False}, {"a": 60}, at(0))
     assert not followed().is_past({"a": False}, {"a": 0}, at(0))
