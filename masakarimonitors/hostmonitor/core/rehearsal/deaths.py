@@ -144,8 +144,11 @@ class _Play:
         known = list(live.hosts) if live is not None else list(well)
         self.dying = _named(question.hosts, [*known, policy.own])
         self.all = sorted({*known, policy.own})
-        self.policy = replace(policy, own=self._observer(policy, known))
-        self.strange = self.policy.own != policy.own
+        observer = self._observer(policy, known)
+        self.strange = observer != policy.own
+        # The other names are those of the host that was asked, which is one of the dead then.
+        names = frozenset[str]() if self.strange else policy.own_names
+        self.policy = replace(policy, own=observer, own_names=names)
         state = live if live is not None else restore(self.policy, {})
         self.world = World(supposed, self._registered(state), state.cluster.segments)
         self.watched = _Watched(policy=self.policy, names=self.dying)

@@ -18,7 +18,7 @@ def under(policy: Policy, state: State) -> State:
             f"the monitor judges hosts by {', '.join(links)}, this configuration by "
             f"{', '.join(policy.matrix.sequence)}: what stands on one says nothing of the other"
         )
-    hosts = {name: host for name, host in state.hosts.items() if name != policy.own}
+    hosts = {name: host for name, host in state.hosts.items() if not policy.is_own(name)}
     reporter = state.cluster.reporter
     if not policy.elected:
         reporter = ALWAYS

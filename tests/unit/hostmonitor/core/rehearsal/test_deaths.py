@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from masakarimonitors.core.notification import HostEvent, HostNotification
+from masakarimonitors.core.rehearsal.stage import Stage
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.observation import Life, LifeSeen, Membership, Power, ProofKind, Work
+from masakarimonitors.hostmonitor.core.rehearsal import deaths
 from masakarimonitors.hostmonitor.core.rehearsal.deaths import Fate, NoPlay, Outcome, Question, play
 from masakarimonitors.hostmonitor.core.rehearsal.supposed import Supposed
-from masakarimonitors.hostmonitor.core.state import ProofPolicy
+from masakarimonitors.hostmonitor.core.state import ProofPolicy, State
 from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, shipped_policy
 
 HOSTS = tuple(f"node{number:02}" for number in range(2, 12))
@@ -256,3 +259,23 @@ def test_what_is_said_is_what_the_monitor_does_when_it_happens(
 def test_a_partial_loss_before_is_no_death() -> None:
     seen = stage().cut("node05", "tenant", to=Membership.DOWN)
     assert fates(ask(seen, "node06"))["node06"] == (Fate.REPORTED, 30.0)
+
+
+def test_a_host_that_dies_is_none_that_is_back_by_whichever_name_its_cluster_has_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The monitor of another host is played then, whose own host that is not."""
+    stages: list[Stage[State]] = []
+
+    class Kept(Stage[State]):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            stages.append(self)
+
+    monkeypatch.setattr(deaths, "Stage", Kept)
+    own = "ctrl1.example.org"
+    rules = shipped_policy(own=own, own_names=frozenset({own, "ctrl1"}))
+    outcome = ask(Play(rules).all_up(*HOSTS).leads({}).wait(60.0), own)
+    assert fates(outcome) == {own: (Fate.REPORTED, 34.0)}
+    told = [one.notify.notification for one in stages[0].seen.reports]
+    assert [one.event for one in told if isinstance(one, HostNotification)] == [HostEvent.STOPPED]

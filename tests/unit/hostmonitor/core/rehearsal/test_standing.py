@@ -24,6 +24,13 @@ def test_who_is_played_is_not_judged() -> None:
     assert after.hosts.keys() == {"node03"} and not after.troubled and not after.agenda
 
 
+def test_nor_by_the_name_that_its_cluster_has_for_it() -> None:
+    """As in what a release has recorded that took itself for another host there."""
+    play = Play().all_up("ctrl1", "node03").cut("ctrl1")
+    after = under(policy(own="ctrl1.example.org", own_names=frozenset({"ctrl1"})), play.state)
+    assert after.hosts.keys() == {"node03"} and not after.troubled
+
+
 def test_an_election_begins_or_ends_with_the_rules() -> None:
     everybody = Play().state
     assert under(shipped_policy(), everybody).cluster.reporter.standing is Standing.UNKNOWN
