@@ -31,7 +31,7 @@ put_by() {
 }
 take_up() {
     for file in /etc/logrotate.d/masakari-monitors /etc/sudoers.d/masakari-monitors; do
-        if [ -f "$file.disabled" ]; then mv "$file.disabled" "$file"; fi
+        if [ -f "$file.disabled" ] && [ ! -e "$file" ]; then mv "$file.disabled" "$file"; fi
     done
 }
 systemd_runs() { [ -z "${DPKG_ROOT:-}" ] && [ -d /run/systemd/system ]; }

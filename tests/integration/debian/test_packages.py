@@ -286,6 +286,11 @@ def what_does_not_run_is_not_started(host: Host) -> None:
     host.write(conf, CONF)
     host.run(f"systemctl restart {unit}")
 
+    # Nor is one taken for stopped that a removal has ended.
+    host.run(f"dpkg -r {unit}; ! systemctl is-active {unit}")
+    assert "not started" not in host.run(f"dpkg -i /mnt/{unit}_*.deb; ! ls /run/*.anew")
+    host.becomes(unit, "active")
+
 
 def back_to_theirs(host: Host, archive: str) -> None:
     """By the commands of the documentation, whose names of packages that are not here are left out."""
