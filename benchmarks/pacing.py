@@ -41,7 +41,7 @@ from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.network.exchange import bound
 from tests.fixtures.waiting import eventually
-from tests.integration.cloud.recovery import Recovery, recovery
+from tests.integration.cloud.engine.recovery import Recovery, recovery
 from tests.integration.cloud.rig import SERVICE_PASSWORD, services
 from tests.integration.cloud.template import cloud
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from keystoneauth1.session import Session
 
-from tests.integration.cloud.recovery import Recovery, recovery
+from tests.integration.cloud.engine.recovery import Recovery, recovery
 from tests.integration.cloud.rig import Cloud, services
 from tests.integration.cloud.template import cloud as started
 

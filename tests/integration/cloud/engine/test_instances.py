@@ -19,7 +19,7 @@ from masakarimonitors.core.notification import (
 from masakarimonitors.outbox.pace.pace import PacePolicy
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.waiting import eventually
-from tests.integration.cloud.recovery import Recovery
+from tests.integration.cloud.engine.recovery import Recovery
 from tests.integration.cloud.way import way
 
 pytestmark = pytest.mark.xdist_group("cloud")

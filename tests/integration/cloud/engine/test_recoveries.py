@@ -18,8 +18,8 @@ from masakarimonitors.hostmonitor.core.observation import Registry
 from masakarimonitors.hostmonitor.sources.segments import Segments
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.system.clock import SystemClock
+from tests.integration.cloud.engine.recovery import Recovery
 from tests.integration.cloud.proxy import Proxy
-from tests.integration.cloud.recovery import Recovery
 from tests.integration.cloud.way import Way, way
 
 pytestmark = pytest.mark.xdist_group("cloud")

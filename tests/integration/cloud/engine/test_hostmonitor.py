@@ -37,7 +37,7 @@ from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_bmc import bmcs
 from tests.fixtures.waiting import eventually
-from tests.integration.cloud.recovery import Recovery
+from tests.integration.cloud.engine.recovery import Recovery
 
 pytestmark = pytest.mark.xdist_group("cloud")
 

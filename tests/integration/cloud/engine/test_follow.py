@@ -8,7 +8,7 @@ from masakarimonitors.core.notification import ClusterStatus, HostEvent, HostNot
 from masakarimonitors.outbox.progress import FollowPolicy, Progress
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.waiting import eventually
-from tests.integration.cloud.recovery import Recovery
+from tests.integration.cloud.engine.recovery import Recovery
 from tests.integration.cloud.way import Way, way
 
 pytestmark = pytest.mark.xdist_group("cloud")

@@ -18,7 +18,7 @@ from keystoneauth1.session import Session
 from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.system.network.exchange import bound
 from tests.fixtures.waiting import until
-from tests.integration.cloud.nova import PlayedNova
+from tests.integration.cloud.engine.nova import PlayedNova
 from tests.integration.cloud.rig import SERVICE_PASSWORD, Cloud
 
 _OPTIONS = """
