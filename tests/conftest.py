@@ -87,6 +87,24 @@ def sockets_of_monitors_are_found_in_a_folder_of_this_test(
 _NUMBERS = itertools.count()
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Real systems that last for the whole run are started once: their tests are in one group, and so with one worker.
+
+    Elsewhere each worker would start its own; seven at once take what processors there are for a minute.
+    """
+    for item in session.items:
+        known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+        rigs = [
+            name
+            for name, (*_, fixture) in known.items()
+            if fixture.scope == "session" and fixture.baseid.startswith("tests/integration")
+        ]
+        if rigs and item.get_closest_marker("xdist_group") is None:
+            raise pytest.UsageError(
+                f"{item.nodeid} shares {', '.join(rigs)} with tests of other workers: no group"
+            )
+
+
 class MostPatientFirst(LoadGroupScheduling):  # type: ignore[misc]
     """Groups that take minutes and mostly wait begin first, or the whole run would end with one of them alone.
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 from keystoneauth1.session import Session
 
-from tests.integration.cloud.engine.recovery import Recovery, recovery
 from tests.integration.cloud.rig import Cloud, services
 from tests.integration.cloud.template import cloud as started
 
@@ -17,15 +16,6 @@ def real_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     if place is None:
         pytest.skip("the real keystone and masakari-api are not installed: run tools/setup-cloud.sh")
     with started(place, tmp_path_factory.mktemp("cloud")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def engine(real_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recovery]:
-    """masakari's API and engine, beside the keystone that runs already; started once."""
-    place = services()
-    assert place is not None
-    with recovery(real_cloud, place, tmp_path_factory.mktemp("recovery") / "masakari") as running:
         yield running
 
 

@@ -193,7 +193,7 @@ class Cloud:
             configure()
             log = self.home / f"{what}.log"
             argv: list[str | Path] = [self._python, HERE / "serve.py", what, str(chosen), self.home]
-            process = spawn(argv, log=log, cwd=self.home, env=_environment())
+            process = spawn(argv, ahead=True, log=log, cwd=self.home, env=_environment())
             if self._answers(process, chosen, path):
                 self._running[what] = process
                 return chosen

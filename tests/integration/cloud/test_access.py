@@ -13,6 +13,8 @@ from masakarimonitors.masakari_lists import find_host
 from masakarimonitors.system.network.keystone import KeystoneAdapter
 from tests.integration.cloud.rig import SERVICE_PASSWORD, Cloud
 
+pytestmark = pytest.mark.xdist_group("cloud")
+
 BODY = """{"notification": {"type": "PROCESS", "hostname": "compute-1", "generated_time": "2026-11-22T08:05:40",
 "payload": {"event": "STOPPED", "process_name": "nova-compute"}}}"""
 USUAL = {
