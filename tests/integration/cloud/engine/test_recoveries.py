@@ -142,7 +142,7 @@ async def test_a_disabled_segment_takes_every_report_and_recovers_nothing(
 ) -> None:
     engine.cloud.add_segment("disabled", enabled=False)
     engine.cloud.register("asleep", segment="disabled")
-    assert (await registry(engine)).disabled == {"asleep"}
+    assert "asleep" in (await registry(engine)).disabled
     async with way(engine.client(), tmp_path) as out:
         assert (await told(out, host("asleep"))).status is ReportStatus.DELIVERED
         await asyncio.to_thread(engine.until_ended, "asleep", "ignored")
