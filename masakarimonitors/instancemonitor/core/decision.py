@@ -21,7 +21,15 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.offers.again import LOOK, Ended, HostSeen
 from masakarimonitors.instancemonitor.core import told as told_of
-from masakarimonitors.instancemonitor.core.evidence import away, facts, first_look, leaving, marks, order
+from masakarimonitors.instancemonitor.core.evidence import (
+    absence,
+    away,
+    facts,
+    first_look,
+    leaving,
+    marks,
+    order,
+)
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.evidence.marks import HERE
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
@@ -263,7 +271,7 @@ class Decider:
         # One that was defined here leaves no other trace of its death than the log that was asked for.
         waits = instance.question is Question.OPEN and instance.defined is not False
         if instance.missed >= (_PATIENCE if waits else MISSES):
-            seen = facts.of_absence(instance, now=now, expiry=self.policy.expiry)
+            seen = absence.of_absence(instance, now=now, expiry=self.policy.expiry)
         elif (
             not known.missed
             and known.phase in (Phase.UP, Phase.PANICKED)
