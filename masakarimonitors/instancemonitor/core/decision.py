@@ -4,7 +4,7 @@ In: events in libvirt's order per instance, readings of state (at every start an
 then), ended processes. Out: a notification, at once, for each story, and one for each life that was seen up and
 has died, in however many ways its end was seen; what must be known after a restart; a question to libvirt when a
 process has ended. What was seen becomes a fact (`facts.py`), and a fact moves the instance by one table
-(`lifecycle.py`); here stands how its acts are carried out.
+(`lifecycle.py`); here stands in which order, and what is noted.
 """
 
 from dataclasses import dataclass, replace
@@ -14,9 +14,6 @@ from masakarimonitors.core.decision import (
     NOTHING,
     Decision,
     Instant,
-    Ruling,
-    Verdict,
-    Withdraw,
     Woken,
 )
 from masakarimonitors.core.offers.again import LOOK, Ended, HostSeen
@@ -30,9 +27,8 @@ from masakarimonitors.instancemonitor.core.evidence import (
     marks,
     order,
 )
-from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.evidence.marks import HERE
-from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, Seen, move
 from masakarimonitors.instancemonitor.core.observation import (
     Ask,
     Asked,
@@ -50,8 +46,9 @@ from masakarimonitors.instancemonitor.core.observation import (
     Trace,
 )
 from masakarimonitors.instancemonitor.core.reports import again, by_hand, io_storm
+from masakarimonitors.instancemonitor.core.reports.acts import carry_out
 from masakarimonitors.instancemonitor.core.reports.strangers import dismiss_strangers
-from masakarimonitors.instancemonitor.core.reports.telling import end_story, notify, rest, take_quiet, tell
+from masakarimonitors.instancemonitor.core.reports.telling import rest, take_quiet, tell
 from masakarimonitors.instancemonitor.core.rules import ruled
 from masakarimonitors.instancemonitor.core.sight.ending import Question, Sign, Step
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing, Since
@@ -66,11 +63,6 @@ from masakarimonitors.instancemonitor.core.state import (
     look_at,
     looked_at,
     note_looks,
-    subject_of,
-)
-from masakarimonitors.instancemonitor.core.wire_events import (
-    FAILED,
-    IO_ERRORS,
 )
 from masakarimonitors.libvirt.domain_state import Lifecycle
 from masakarimonitors.libvirt.life import Likeness
@@ -356,7 +348,7 @@ class Decider:
         if seen.fact is Fact.LEFT and _died_elsewhere_since(state, known):
             acts = tuple(act for act in acts if act is not Act.WITHDRAW)
         for act in acts:
-            instance, more = self._act(act, known, instance, seen, now)
+            instance, more = carry_out(act, known, instance, seen, self.policy, now)
             decision += more
         decision = ruled(decision + by_hand.runs_on(known, instance), known.phase, seen.fact)
         if then in (Phase.UNSURE, Phase.VANISHED) and known.missed >= MISSES:
@@ -383,42 +375,6 @@ class Decider:
             state, more = self._end_elsewhere(state, instance, now)
             decision += more
         return state, decision
-
-    def _act(
-        self, act: Act, known: Instance, instance: Instance, seen: Seen, now: Instant
-    ) -> tuple[Instance, Decision]:
-        """Carry out one act of a move from `known` to `instance`."""
-        subject, name = subject_of(instance.identity), instance.identity.name
-        match act:
-            case Act.REPORT:
-                return self._report(instance, seen, now)
-            case Act.WITHDRAW:
-                ended, stop = end_story(instance, frozenset(), seen.why)
-                return ended, Decision((Withdraw(subject, f"{name}: {seen.why}"),)) + stop
-            case Act.END_STORY:
-                return end_story(instance, IO_ERRORS, seen.why)
-            case Act.ALARM:
-                return marks.raise_alarm(known, instance, seen)
-            case Act.SAY_BACK:
-                ruling, told = Ruling.RECOVERED, f"{name} is back: {seen.why}"
-            case Act.SAY_OVER:
-                ruling, told = Ruling.WITHDRAWN, f"{name} is not to be recovered any more: {seen.why}"
-            case Act.SAY_STOPPED if not seen.news:
-                ruling, told = Ruling.PLANNED, f"{name} is not to be recovered: {seen.why}"
-            case Act.SAY_ABORTED:
-                told = f"the live migration of {name} to this host failed; its source goes on, so it is not reported"
-                ruling = Ruling.HELD
-            case _:
-                return instance, NOTHING
-        alarm = seen.lost and act is Act.SAY_OVER
-        return instance, Decision((), (Verdict(subject, ruling, told, evidence=seen.evidence, alarm=alarm),))
-
-    def _report(self, instance: Instance, seen: Seen, now: Instant) -> tuple[Instance, Decision]:
-        """The death ends its I/O errors: masakari would act on both."""
-        subject, told = subject_of(instance.identity), f"{instance.identity.name} died: {seen.why}"
-        instance, decision = end_story(instance, IO_ERRORS, told)
-        verdict = Verdict(subject, Ruling.REPORTED, told, evidence=seen.evidence)
-        return instance, decision + Decision((notify(instance, FAILED, told, self.policy, now),), (verdict,))
 
     def _end_elsewhere(self, state: State, alive: Instance, now: Instant) -> Outcome:
         """Who runs here is not to be recovered at another libvirt, where it had died."""

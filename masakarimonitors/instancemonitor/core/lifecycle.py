@@ -11,6 +11,7 @@ delivered is withdrawn by everything that ends the outage.
 """
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from enum import Enum, StrEnum, auto
 
 
@@ -86,6 +87,23 @@ class Fact(StrEnum):
     """A QEMU of one whose crash is reported lives: the one that was kept, or that of a later life that nobody saw."""
     ORPHANED = "off, with a living QEMU"
     """libvirt calls it off, but its QEMU lives: the next start makes a second copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A fact, the sentence that tells why it is one, and what was seen.
+
+    `news`: libvirt told it as it happened. `leaves`: whether its guest is held here for the end of a live migration.
+    `lost`: that nobody here will ever know more of one that may be down still, so a person must look.
+    """
+
+    fact: Fact
+    why: str
+    evidence: str = ""
+    _: KW_ONLY
+    news: bool = False
+    leaves: Leaving = Leaving.NO
+    lost: bool = False
 
 
 class Act(StrEnum):

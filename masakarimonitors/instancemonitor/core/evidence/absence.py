@@ -6,8 +6,8 @@ it has been one for so long that nobody waits for the answer any more.
 """
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.instancemonitor.core.evidence.facts import OUTDATED, Seen
-from masakarimonitors.instancemonitor.core.lifecycle import Fact, Leaving, Phase
+from masakarimonitors.instancemonitor.core.evidence.facts import OUTDATED
+from masakarimonitors.instancemonitor.core.lifecycle import Fact, Leaving, Phase, Seen
 from masakarimonitors.instancemonitor.core.sight.ending import Ending
 from masakarimonitors.instancemonitor.core.state import Instance
 from masakarimonitors.instancemonitor.core.told import Fate

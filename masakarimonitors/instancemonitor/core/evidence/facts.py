@@ -5,12 +5,11 @@ reading says only what is, and is judged against what was known of the instance 
 fact. What is not seen any more has a module of its own (`absence.py`).
 """
 
-from dataclasses import KW_ONLY, dataclass
 from enum import Enum, auto
 
 from masakarimonitors.instancemonitor.core.evidence import leaving, shutoff
 from masakarimonitors.instancemonitor.core.evidence.shutoff import Fate
-from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Leaving, Phase
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Leaving, Phase, Seen
 from masakarimonitors.instancemonitor.core.observation import (
     Departure,
     DomainEvent,
@@ -31,24 +30,6 @@ from masakarimonitors.libvirt.domain_state import (
     Stopped,
 )
 from masakarimonitors.libvirt.life import Likeness
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A fact, the sentence that tells why it is one, and what was seen.
-
-    `news`: libvirt told it as it happened. `leaves`: whether its guest is held here for the end of a live migration.
-    `lost`: that nobody here will ever know more of one that may be down still, so a person must look.
-    """
-
-    fact: Fact
-    why: str
-    evidence: str = ""
-    _: KW_ONLY
-    news: bool = False
-    leaves: Leaving = Leaving.NO
-    lost: bool = False
-
 
 _STOPPED: dict[int, str] = {
     Stopped.SHUTDOWN: "it was shut down",

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from masakarimonitors.core.decision import NOTHING, Decision, Ruling, Verdict
 from masakarimonitors.instancemonitor.core.evidence import facts, leaving
-from masakarimonitors.instancemonitor.core.evidence.facts import Seen
-from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase, Seen
 from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading, Trace
 from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.sight.ending import Sign, Step
@@ -151,19 +150,6 @@ def _as_heard(known: Instance, then: Phase, fact: Fact) -> Heard:
 def _outlived(before: Instance, identity: Identity) -> bool:
     """Whether a libvirt shows a life whose process was seen to end while it was away: it has not found that out yet."""
     return before.ending.has_ended and before.unwatched and before.likeness(identity) is Likeness.SAME
-
-
-def raise_alarm(known: Instance, instance: Instance, seen: Seen) -> tuple[Instance, Decision]:
-    """Ask for a human, once for each reason."""
-    told = f"{instance.identity.name}: {seen.why}"
-    if seen.fact is Fact.UNSURE and known.phase in (Phase.UP, Phase.UNSURE):
-        name = instance.identity.name
-        told = f"{name} was up when last seen and is off now; it is not reported: {seen.why}. Look at it"
-    instance = replace(instance, alarm=told)
-    if told == known.alarm:
-        return instance, NOTHING
-    subject = subject_of(instance.identity)
-    return instance, Decision((), (Verdict(subject, Ruling.HELD, told, evidence=seen.evidence, alarm=True),))
 
 
 def say_untold(known: Instance, reading: Reading) -> Decision:

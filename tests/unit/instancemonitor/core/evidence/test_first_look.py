@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.core.decision import WakeAt
-from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.evidence.first_look import (
     FIRST_LOOK,
     PATIENCE,
@@ -17,7 +16,7 @@ from masakarimonitors.instancemonitor.core.evidence.first_look import (
     take_up,
     without,
 )
-from masakarimonitors.instancemonitor.core.lifecycle import Fact, Phase
+from masakarimonitors.instancemonitor.core.lifecycle import Fact, Phase, Seen
 from masakarimonitors.instancemonitor.core.sight.hearing import Hearing
 from masakarimonitors.instancemonitor.core.state import Aside, State
 from masakarimonitors.libvirt.domain_state import ShutoffReason
