@@ -21,6 +21,7 @@ from masakarimonitors.instancemonitor.core import told as told_of
 from masakarimonitors.instancemonitor.core.evidence import (
     absence,
     away,
+    ended,
     facts,
     first_look,
     leaving,
@@ -51,7 +52,7 @@ from masakarimonitors.instancemonitor.core.reports.strangers import dismiss_stra
 from masakarimonitors.instancemonitor.core.reports.telling import rest, take_quiet, tell
 from masakarimonitors.instancemonitor.core.rules import ruled
 from masakarimonitors.instancemonitor.core.sight.ending import Question, Sign, Step
-from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing, Since
+from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Look
 from masakarimonitors.instancemonitor.core.state import (
     MISSES,
@@ -106,7 +107,7 @@ class Decider:
                 return self._take_census(state, seen, now)
             case Asked(reading=Reading() as reading, after=after):
                 return self._take_reading(state, reading, after, now)
-            case Asked(aborted=True) if self._is_arrival(state, seen):
+            case Asked(aborted=True) if ended.is_arrival(state, seen):
                 aborted = Seen(Fact.DIED, "its log says that it never came up here", "log: reason=failed")
                 return self._apply(state, state.known(seen.instance), aborted, now)
             case Asked(traces=Reading()) | Asked(mute=True):
@@ -114,7 +115,7 @@ class Decider:
             case StoragesSeen():
                 return io_storm.learn(state, seen, self.policy, now)
             case ProcessEnded():
-                return self._ask_about(state, seen, now)
+                return ended.ask_about(state, seen, self.policy.boot_id, now)
             case LibvirtAway():
                 return away.begins(state, seen, now)
             case LibvirtBack(uri=uri):
@@ -280,28 +281,6 @@ class Decider:
             return state, decision + more
         return self._apply(state, instance, seen, now)
 
-    def _ask_about(self, state: State, seen: ProcessEnded, now: Instant) -> Outcome:
-        place = (seen.instance.uri, seen.instance.uuid)
-        instance, decision = state.instances.get(place), NOTHING
-        if instance is None and seen.instance.uri not in state.read and not seen.arrived:
-            # libvirt was not yet asked who is there; whose process has just ended was up until now.
-            instance = replace(state.known(seen.instance), phase=Phase.UP, hearing=Hearing.MISSED)
-        if instance is not None:
-            heard = instance.phase in (Phase.UP, Phase.PANICKED) and _is_known(state, instance)
-            ended = heard and seen.instance.uri in state.away
-            instance = instance.told(Sign.PROCESS) if ended else instance
-            state, decision = keep(state, instance, self.policy.boot_id, now)
-            if instance.phase in (Phase.FAILED, Phase.REMOVED, Phase.VANISHED, Phase.DOWN):
-                return state, decision
-        return state, decision + Decision((Ask(instance.identity if instance else seen.instance),))
-
-    def _is_arrival(self, state: State, seen: Asked) -> bool:
-        """Whether what has ended, and is not known to libvirt any more, was arriving when last heard of."""
-        one = state.instances.get((seen.instance.uri, seen.instance.uuid))
-        if one is None or order.are_traces_overtaken(one, seen.after):
-            return False
-        return one.phase is Phase.ARRIVING and one.ending.has_ended and not one.unwatched
-
     def _take_traces(self, state: State, seen: Asked, now: Instant) -> Outcome:
         """Its process has ended, and libvirt, which was asked at once, tells nothing of it: did anybody end it?
 
@@ -319,7 +298,7 @@ class Decider:
         looked = 0.0 if instance.missed else looked_at(state, instance, now)
         instance = replace(instance, leaving=leaving.still(seen.traces, instance, looked=looked))
         trace = facts.trace(seen.traces, instance)
-        if not _is_known(state, instance) or (instance.missed and instance.defined is not False):
+        if not ended.is_known(state, instance) or (instance.missed and instance.defined is not False):
             # It may have died with its definition, which somebody has removed since.
             return state.put(marks.traced(instance, trace, sure=False)), NOTHING
         instance = marks.traced(instance, trace, sure=True)
@@ -400,9 +379,3 @@ def _died_elsewhere_since(state: State, instance: Instance) -> bool:
         one.identity.uuid == instance.identity.uuid and one.phase in DEAD and one.reported > instance.reported
         for one in state.instances.values()
     )
-
-
-def _is_known(state: State, instance: Instance) -> bool:
-    """Whether it was heard of or read in this run; what is remembered may have been defined again since."""
-    read = instance.identity.uri in state.read and not instance.unread and instance.number == 0
-    return instance.number > 0 or read
