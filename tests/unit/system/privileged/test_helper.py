@@ -14,7 +14,7 @@ import pytest
 from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.system.privileged import helper
 from masakarimonitors.system.privileged.handover import Handover
-from masakarimonitors.system.processes.command import tree
+from tests.fixtures.descendants import begun_since, descendants
 from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.waiting import PATIENCE, eventually
@@ -67,10 +67,10 @@ async def test_a_command_that_cannot_be_started_has_no_pid_and_a_reason(
 
 def test_a_command_whose_output_nobody_takes_is_not_started(tmp_path: Path) -> None:
     argv = ["touch", str(tmp_path / "ran")]
-    before, processes = open_files(), tree(os.getpid())
+    before, processes = open_files(), descendants()
     pid, fault, number = helper.launch(lambda: argv, f"masakari-monitors-{'0' * 32}", "0" * 32)
     assert (pid, number) == (0, errno.ECONNREFUSED) and "could not be handed over: " in fault
-    assert not opened_since(before) and tree(os.getpid()) <= processes
+    assert not opened_since(before) and not begun_since(processes)
     assert not (tmp_path / "ran").exists()
 
 

@@ -26,7 +26,8 @@ from masakarimonitors.system.privileged.runner import (
     Start,
     forbidden,
 )
-from masakarimonitors.system.processes.command import NotBegun, tree
+from masakarimonitors.system.processes.command import NotBegun
+from tests.fixtures.descendants import begun_since, descendants
 from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import Files, open_files, opened_since
 from tests.fixtures.unreachable import Unreachable, waits_for_storage
@@ -172,7 +173,7 @@ async def test_a_cancelled_command_leaves_nothing_behind_in_the_helper(moment: s
     """Neither its process nor its two files, at whichever moment its caller goes; both are ours here."""
     run = RunAsRoot([], [])
     await run(*asking("true"), 30.0, lambda pid: None)
-    files, processes = open_files(), tree(os.getpid())
+    files, processes = open_files(), descendants()
     for number in range(10):
         running = asyncio.Event()
         argv = ("sh", "-c", f"touch {tmp_path}/{number}; exec sleep 1000")
@@ -198,7 +199,7 @@ def _note(running: asyncio.Event, pid: int) -> None:
 async def test_a_command_that_cannot_be_watched_leaves_nothing_behind() -> None:
     run = RunAsRoot([], [])
     await run(*asking("true"), 30.0, lambda pid: None)
-    files, processes = open_files(), tree(os.getpid())
+    files, processes = open_files(), descendants()
 
     def broken(pid: int) -> None:
         raise RuntimeError("its caller has a fault")
@@ -214,10 +215,10 @@ async def only(processes: set[int], files: Files) -> None:
     await eventually(
         lambda: (
             helper.launch(lambda: ["/no/such/program"], "", "")
-            and tree(os.getpid()) <= processes
+            and not begun_since(processes)
             and not opened_since(files)
         ),
-        lambda: f"{tree(os.getpid())} are left, not only {processes}; and {opened_since(files)}",
+        lambda: f"{begun_since(processes)} are left; and {opened_since(files)}",
     )
 
 
