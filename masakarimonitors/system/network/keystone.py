@@ -23,6 +23,8 @@ _RENEWED = datetime.timedelta(seconds=120)
 """How long before its end a token is renewed."""
 _OFFERED = ("stable", "current", "supported", "deprecated")
 """What keystone says of versions that may be used."""
+_NOT_THERE = (404, 405, 410)
+"""What is answered where keystone's API is not, or is no more."""
 
 
 class KeystoneFault(OSError):
@@ -145,7 +147,6 @@ class Keystone:
         try:
             access = self._access
             if access is None or access.refused or self._has_ended(access):
-                self._place = self._place or self._found()
                 self._access = access = self._fetched()
             return access
         finally:
@@ -176,10 +177,14 @@ class Keystone:
         return found
 
     def _fetched(self) -> _Access:
-        base = self._place.rstrip("/")
+        """A new token; where no keystone answers at the place that was found, that is looked for anew the next time."""
+        self._place = place = self._place or self._found()
+        base = place.rstrip("/")
         where = f"{base}/auth/tokens" if base.endswith("v3") else f"{base}/v3/auth/tokens"
         answer = self._session.request("POST", where, {}, json.dumps(self._identity.body()).encode())
         if answer.status_code >= 400:
+            if answer.status_code in _NOT_THERE:
+                self._place = ""
             raise KeystoneFault(_refusal(answer))
         try:
             token = answer.json()["token"]
@@ -187,6 +192,7 @@ class Keystone:
             catalogue = token.get("catalog") or []
             access = _Access(answer.headers.get("X-Subject-Token") or "", _end(ends), _listed(catalogue))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
+            self._place = ""
             raise KeystoneFault(f"{shown(where)} answers {answer.status_code} without a token") from fault
         if not access.token:
             raise KeystoneFault(

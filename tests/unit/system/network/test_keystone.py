@@ -109,6 +109,26 @@ def test_a_token_that_never_ends_is_kept() -> None:
     assert [keystone.token(), keystone.token()] == ["t", "t"]
 
 
+@pytest.mark.parametrize("answer", [Response(404, {}, ""), Response(200, {}, "<html>")])
+def test_where_no_keystone_answers_any_more_it_is_looked_for_anew(answer: Response) -> None:
+    def versions(path: str) -> Response:
+        link = {"rel": "self", "href": f"http://k{path}"}
+        listed = {"values": [{"id": "v3.14", "status": "stable", "links": [link]}]}
+        return Response(300, {}, json.dumps({"versions": listed}))
+
+    played = Played(versions("/old/v3"), answer, versions("/new/v3"), token())
+    keystone = Keystone(played, dataclasses.replace(WHO, auth_url="http://k/", discovers=True))
+    with pytest.raises(KeystoneFault):
+        keystone.token()
+    assert keystone.token() == "t"
+    assert [url for _, url, _ in played.asked] == [
+        "http://k/",
+        "http://k/old/v3/auth/tokens",
+        "http://k/",
+        "http://k/new/v3/auth/tokens",
+    ]
+
+
 def test_an_empty_catalogue_and_a_service_that_is_not_there_are_told_apart() -> None:
     with pytest.raises(KeystoneFault, match="catalogue of keystone is empty"):
         Keystone(Played(token()), WHO).endpoint(SERVICE)
