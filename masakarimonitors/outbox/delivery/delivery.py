@@ -127,16 +127,25 @@ class Delivery:
     def shut(self) -> str:
         """Empty while reports may leave, else what was last seen of the API, for which all of them wait.
 
-        With nothing to offer nobody asks any more, and what was last seen says nothing of now.
+        With nothing to offer nobody asks any more, and what was last seen says nothing of now: nor where all that waits
+        is silenced, for days perhaps.
         """
-        return self._breaker.reason if self._breaker.open and self._outbox.waiting else ""
+        return self._breaker.reason if self._breaker.open and self._asks() else ""
 
     @property
     def trouble(self) -> str:
         """The same, or why the last report has no verdict yet: that keeps no other one from leaving."""
         if self.shut or not self._outbox.waiting:
             return self.shut
-        return self._owed.told(self._clock.now().monotonic, self._outbox.is_pending)
+        return self._owed.told(
+            self._clock.now().monotonic,
+            lambda row_id: self._outbox.is_pending(row_id) and not self._held.is_silenced(row_id),
+        )
+
+    def _asks(self) -> bool:
+        """Whether a report waits that is not silenced, as far as that was asked."""
+        firsts = (next(self._outbox.deliverable(subject), None) for subject in self._outbox.subjects())
+        return any(first is not None and not self._held.is_silenced(first.id) for first in firsts)
 
     @property
     def in_flight(self) -> int:

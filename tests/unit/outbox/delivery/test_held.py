@@ -151,6 +151,24 @@ async def test_what_may_have_arrived_before_it_was_silenced_keeps_its_time() -> 
         assert first["generated_time"] == second["generated_time"] and on.statuses() == ["delivered"]
 
 
+@pytest.mark.parametrize("row_only", [False, True])
+async def test_what_was_last_seen_of_masakari_is_not_told_of_it_while_all_that_waits_is_silenced(
+    row_only: bool,
+) -> None:
+    """Nobody asks it anything meanwhile, and that may be for days."""
+    leave = Leave.NOW
+    broken = Unreachable("503", maybe_accepted=True, row_only=row_only)
+    async with stage(lambda told: broken, may_offer=lambda row: leave) as on:
+        await on.submit(on.report("a"), on.report("a"))
+        assert on.delivery.trouble == "503"
+        leave = Leave.SILENCED
+        await on.clock.advance(600.0)
+        assert (on.delivery.shut, on.delivery.trouble, on.outbox.waiting) == ("", "", 2)
+        leave = Leave.NOW
+        await on.clock.advance(POLICY.retry_interval)
+        assert on.delivery.trouble == "503"
+
+
 async def test_what_is_silenced_is_taken_back_when_it_is_over_and_ended_when_it_is_nobodys() -> None:
     leave = Leave.SILENCED
     async with stage(may_offer=lambda row: leave) as on:
