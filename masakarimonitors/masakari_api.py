@@ -209,7 +209,7 @@ class MasakariApi:
                 lambda: self._post(body, may_send, exchange), self._seconds + _SLACK
             )
         except TimeoutError:
-            return Unreachable(_too_late(exchange), maybe_accepted=True)
+            return Unreachable(_too_late(exchange), maybe_accepted=exchange.begun)
         except NoThread as fault:
             return Unreachable(str(fault), maybe_accepted=False)
 
@@ -256,7 +256,7 @@ class MasakariApi:
         except _faults() as error:
             why = _seen(error, exchange)
             return Unreachable(f"no token or endpoint from keystone: {why}", maybe_accepted=False)
-        if not exchange.has(_ENOUGH):
+        if not exchange.begins(_ENOUGH):
             why = f"of the {exchange.seconds:g} s for a try too little was left once there was a token"
             return Unreachable(f"{why}; nothing was sent, the next try has the token", maybe_accepted=False)
         if not may_send():

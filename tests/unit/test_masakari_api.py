@@ -1,7 +1,9 @@
 """What a broken connection says about a report, and what is asked, in which version and with which token."""
 
+import asyncio
 import datetime
 import ssl
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -204,6 +206,29 @@ async def test_what_was_written_may_have_arrived_whatever_the_fault_is_called() 
     api = MasakariApi(Written(fault))
     outcome = await api.send("{}")
     assert isinstance(outcome, Unreachable) and outcome.maybe_accepted
+    api.close()
+
+
+async def test_what_hangs_before_there_is_a_token_has_not_been_sent_and_never_is() -> None:
+    """As in the question for a name's address, which heeds no time."""
+    goes_on, went_on = threading.Event(), threading.Event()
+
+    class Hanging(Token):
+        def get_token(self) -> str:
+            goes_on.wait()
+            went_on.set()
+            return super().get_token()
+
+    adapter = Hanging(1)
+    api = MasakariApi(adapter, timeout=0.01, threads=1)
+    try:
+        outcome = await api.send("{}")
+        assert isinstance(outcome, Unreachable) and not outcome.maybe_accepted
+    finally:
+        goes_on.set()
+    await asyncio.to_thread(went_on.wait)
+    await api.send("{}", lambda: False)  # on the same thread, behind it
+    assert adapter.posted == []
     api.close()
 
 

@@ -36,7 +36,8 @@ class Exchange:
 
     `largest`: bytes that are kept of each body; the rest is never read. `remark`: what was seen of the last answer that
     its reader should know, or nothing. `answering`: the last request has got at least one byte of its answer;
-    `leaving`: it was being written, so that whatever has failed since, it may have arrived.
+    `leaving`: it was being written, so that whatever has failed since, it may have arrived. `begun`: its caller has
+    begun with the request that it is all about; whoever sees that false once its time is over knows that none is made.
     `may_send`: asked for each request once its connection stands, right before its first byte is written; where it says
     no, that is `Withheld`. Requests of another bound or condition are made `within` these.
     """
@@ -48,6 +49,7 @@ class Exchange:
         self.remark = ""
         self.answering = False
         self.leaving = False
+        self.begun = False
         self._may_send: Callable[[], bool] = always
         self._until = time.monotonic() + seconds
         self._came = 0
@@ -85,6 +87,12 @@ class Exchange:
     def has(self, share: float) -> bool:
         """Whether that share of its time is left (0..1)."""
         return self._until - time.monotonic() >= share * self.seconds
+
+    def begins(self, share: float) -> bool:
+        """Whether that share of its time is left (0..1) to begin with the request that it is all about."""
+        self.begun = True  # first, or another thread might see it false and the request be made all the same
+        self.begun = self.has(share)
+        return self.begun
 
     def left(self) -> float:
         """Seconds that are left, more than 0; raises TimeoutError when there are none."""
