@@ -267,6 +267,15 @@ async def test_an_answer_of_a_proxy_that_drips_is_given_up_too(monkeypatch: pyte
         assert [one.head.split()[0] for one in proxy.asked] == ["POST", "CONNECT"]
 
 
+@pytest.mark.parametrize("ahead", [b"100 Continue", b"102 Processing", b"103 Early Hints\r\nLink: </x>"])
+async def test_what_comes_ahead_of_an_answer_is_none(ahead: bytes) -> None:
+    async with odd_server(says(b"HTTP/1.1 %s\r\n\r\n" % ahead * 2 + ACCEPTED)) as server:
+        api = plain(server.url, LONG)
+        for _ in range(2):
+            assert isinstance(await api.send(BODY), Delivered)
+        api.close()
+
+
 async def test_what_waits_in_line_until_its_time_is_over_has_not_been_sent() -> None:
     asked = list[int]()
 

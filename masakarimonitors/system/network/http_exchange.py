@@ -179,8 +179,18 @@ class _Opened:
 
 
 class Answer(http.client.HTTPResponse):
-    """An answer that is read within the exchange of the thread that reads it."""
+    """An answer that is read within the exchange of the thread that reads it.
+
+    What comes ahead of it (100 to 199, such as 103 Early Hints) is passed over, all of it: http.client does so with 100
+    alone, and would take another for the answer, which says then that a report that was taken was not. Not with 101,
+    after which no HTTP follows.
+    """
 
     def __init__(self, sock: Any, *arguments: Any, **options: Any) -> None:
         """As http.client makes it."""
         super().__init__(cast(Any, _Opened(sock)), *arguments, **options)
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = cast(Any, super())._read_status()
+        ahead = 100 <= status < 200 and status != http.client.SWITCHING_PROTOCOLS
+        return version, http.client.CONTINUE if ahead else status, reason
