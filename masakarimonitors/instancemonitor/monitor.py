@@ -223,8 +223,9 @@ def views(uris: Sequence[str], state: State, now: Instant) -> Sequence[View]:
 
 
 def _view(uri: str, state: State) -> View:
-    if uri in state.away:
-        return View(f"libvirt:{uri}", Sight.BLIND, state.away[uri])
-    if uri in state.read:
+    libvirt = state.libvirt(uri)
+    if libvirt.sight.is_away:
+        return View(f"libvirt:{uri}", Sight.BLIND, libvirt.reason)
+    if libvirt.sight.is_read:
         return View(f"libvirt:{uri}", Sight.PROVEN, "its instances are listed, and its events are heard")
     return View(f"libvirt:{uri}", Sight.UNKNOWN, "its instances have not been listed yet")

@@ -318,7 +318,8 @@ class Decider:
         seen = first_look.checked(state, known, seen)
         then, acts = move(known.phase, seen.fact)
         absent = known.defined is False or (known.defined is None and known.place not in state.instances)
-        new, before = absent and known.identity.uri in state.read, state.instances.get(known.place)
+        new = absent and state.libvirt(known.identity.uri).sight.is_read
+        before = state.instances.get(known.place)
         instance = marks.moved(known, then, seen, before=before, new=new)
         decision = NOTHING
         another = _another_life(state, known)

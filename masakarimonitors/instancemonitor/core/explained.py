@@ -102,8 +102,8 @@ def _badness(instance: Instance) -> tuple[bool, bool, bool]:
 def _standing(state: State, instance: Instance) -> tuple[Standing, str]:
     uri = instance.identity.uri
     if instance.phase not in DEAD:
-        if uri in state.away:
-            return Standing.UNSEEN, f"its libvirt ({uri}) is away: {state.away[uri]}"
+        if (libvirt := state.libvirt(uri)).sight.is_away:
+            return Standing.UNSEEN, f"its libvirt ({uri}) is away: {libvirt.reason}"
         if instance.hidden:
             return Standing.UNSEEN, instance.hidden
     if instance.halted:
@@ -133,17 +133,17 @@ def _storm(state: State, instance: Instance) -> Storm | None:
 
 
 def _gates(state: State, instance: Instance, now: Instant) -> tuple[GateSeen, ...]:
-    uri, dead = instance.identity.uri, instance.phase in DEAD
+    libvirt, dead = state.libvirt(instance.identity.uri), instance.phase in DEAD
     storm = _storm(state, instance)
     elsewhere = instance.phase in (Phase.REMOVED, Phase.VANISHED) or (dead and instance.before_reboot)
     return in_order(
         [
             gate(
                 GateName.HEARD,
-                holds=uri in state.away,
-                why=state.away.get(uri, ""),
+                holds=libvirt.sight.is_away,
+                why=libvirt.reason,
                 release="libvirtd: what dies meanwhile is found when it is back.",
-                since=wall_at(now, state.away_since.get(uri)),
+                since=wall_at(now, libvirt.since if libvirt.sight.is_away else None),
             ),
             gate(
                 GateName.READ,

@@ -11,6 +11,7 @@ from masakarimonitors.core.offers.again import Ended
 from masakarimonitors.core.storm_memory import recall
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity
+from masakarimonitors.instancemonitor.core.sight.connection import Connection, Libvirt
 from masakarimonitors.instancemonitor.core.sight.ending import Ending
 from masakarimonitors.instancemonitor.core.sight.halt import Halt
 from masakarimonitors.instancemonitor.core.sight.hearing import Boot, Hearing
@@ -50,7 +51,7 @@ def restore(
         ),
         rebooted=rebooted,
         older=frozenset(older),
-        awaited=frozenset(configured or ()),
+        libvirts=dict.fromkeys(sorted(configured or ()), Libvirt(Connection.AWAITED)),
         looked={uri: _number(at) for uri, at in looked.items()} if isinstance(looked, dict) else {},
         old_storms=recall(memory),
     )

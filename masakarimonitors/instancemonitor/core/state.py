@@ -17,6 +17,7 @@ from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading
 from masakarimonitors.instancemonitor.core.sight import ending, halt, hearing, legible
+from masakarimonitors.instancemonitor.core.sight.connection import Connection, Libvirt, Shift
 from masakarimonitors.instancemonitor.core.sight.ending import Ending, Question, Sign, Step
 from masakarimonitors.instancemonitor.core.sight.halt import Bidding, Halt, Pause, Word
 from masakarimonitors.instancemonitor.core.sight.hearing import Boot, Heard, Hearing, Since
@@ -214,36 +215,28 @@ class Aside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """All instances by their places, and for each URI that cannot be heard what was seen of it, and since which
-    monotonic second (`away_since`).
+    """All instances by their places, and all libvirts by their URIs: how both stand, each moved by a table.
 
-    `looked`: when each URI was last known to have been read (seconds since 1970); `read`: those that have been read
-    since the start; `as_of`: after which event the last census of each began; `rebooted`: what is remembered is of
-    another boot of this host; `older`: the URIs that were last looked at in another boot. `noted`: those whose look
-    since the start is on disk; `due`: when those were read whose look is not yet, since a reading of it waits;
-    `settled`: those that nothing can have been missed at since their last look; `leaving`: what is on disk of instances
-    that need no memory from the next look on, with their URIs. `strangers`: remembered of URIs that are no longer
-    configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited for; `aside`: the
-    readings that wait for it; `waits_until`: the monotonic second at which that ends. `hosts`: what the libvirt at each
-    URI calls its host. `storms`: of I/O errors, by scope; `old_storms`: those of the last life; `weigh_at`: the
-    monotonic second at which these are weighed again; `storages`: at which each URI was asked on what disks are.
-    `looks`: how masakari has this host. `in_force`: the rules that have changed since the start.
+    What else stands here has no life of its own, and is kept for what it says. Of libvirts: `looked`, when each was
+    last known to have been read (seconds since 1970), as on disk, with those that are configured no more; `as_of`,
+    after which event its last census began; `hosts`, what it calls its host; `storages`, at which monotonic second it
+    was asked on what disks are. Of the memory, as it was found at the start: `rebooted`, whether it is of another boot
+    of this host; `older`, of which libvirts it is so. Of instances: `leaving`, what is on disk of those that need no
+    memory from the next look on, with their URIs; `strangers`, remembered of URIs that are no longer configured, and
+    not yet forgotten; `aside`, the readings that wait for the first look at another libvirt, and `waits_until`, the
+    monotonic second at which that ends. `storms`: of I/O errors, by scope; `old_storms`: those of the last life;
+    `weigh_at`: the monotonic second at which these are weighed again. `looks`: how masakari has this host. `in_force`:
+    the rules that have changed since the start.
     """
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)
-    away: Mapping[str, str] = field(default_factory=dict)
-    away_since: Mapping[str, float] = field(default_factory=dict)
+    libvirts: Mapping[str, Libvirt] = field(default_factory=dict)
     looked: Mapping[str, float] = field(default_factory=dict)
-    read: frozenset[str] = frozenset()
     as_of: Mapping[str, int] = field(default_factory=dict)
     rebooted: bool = False
     older: frozenset[str] = frozenset()
-    noted: frozenset[str] = frozenset()
-    due: Mapping[str, float] = field(default_factory=dict)
-    settled: frozenset[str] = frozenset()
     leaving: Mapping[str, str] = field(default_factory=dict)
     strangers: tuple[Instance, ...] = ()
-    awaited: frozenset[str] = frozenset()
     aside: Mapping[Place, Aside] = field(default_factory=dict)
     waits_until: float | None = None
     hosts: Mapping[str, str] = field(default_factory=dict)
@@ -253,6 +246,20 @@ class State:
     storages: Mapping[str, float] = field(default_factory=dict)
     looks: Looks = field(default_factory=Looks)
     in_force: InForce[InstanceRules] = field(default_factory=InForce)
+
+    @property
+    def away(self) -> Mapping[str, str]:
+        """The libvirts that cannot be heard, each with what was seen of that."""
+        return {uri: one.reason for uri, one in self.libvirts.items() if one.sight.is_away}
+
+    @property
+    def awaited(self) -> frozenset[str]:
+        """The libvirts whose first look since the start is waited for."""
+        return frozenset(uri for uri, one in self.libvirts.items() if one.sight.is_awaited)
+
+    def libvirt(self, uri: str) -> Libvirt:
+        """The libvirt as it stands; one that is new was not read."""
+        return self.libvirts.get(uri) or Libvirt()
 
     def known(self, identity: Identity) -> Instance:
         """The instance as it is known at its libvirt; one that is new is off."""
@@ -264,12 +271,23 @@ class State:
         if any(one.key == key for one in self.instances.values()):
             key += f"@{identity.uri}"
         # What it was before the first look, its log tells; but not whether the host ended it.
-        rebooted = (self.rebooted or identity.uri in self.older) and identity.uri not in self.read
+        rebooted = self.rebooted or identity.uri in self.older
+        rebooted = rebooted and not self.libvirt(identity.uri).sight.is_read
         return Instance(identity=identity, key=key, boot=Boot.EARLIER if rebooted else Boot.THIS)
 
     def put(self, instance: Instance) -> "State":
         """With this instance as it is now."""
         return replace(self, instances={**self.instances, instance.place: instance})
+
+    def shifted(self, uri: str, shift: Shift) -> "State":
+        """With what that means for how this libvirt stands."""
+        before = self.libvirt(uri)
+        after = before.shifted(shift)
+        return self if after == before else self.put_libvirt(uri, after)
+
+    def put_libvirt(self, uri: str, one: Libvirt) -> "State":
+        """With this libvirt as it stands now."""
+        return replace(self, libvirts={**self.libvirts, uri: one})
 
     def drop(self, instance: Instance) -> "State":
         """Without this instance."""
@@ -306,7 +324,7 @@ def keep(state: State, instance: Instance, boot_id: str, now: Instant) -> tuple[
         return state, NOTHING
     if value is not None or uri not in state.looked:
         return state, Decision((Remember(instance.key, value),))
-    if uri not in state.settled:
+    if state.libvirt(uri).sight is not Connection.SETTLED:
         return replace(state, leaving={**state.leaving, instance.key: uri}), NOTHING
     state = replace(state, looked={**state.looked, uri: now.wall.timestamp()})
     return state, Decision((Remember(instance.key, None), _host(state, boot_id)))
@@ -323,36 +341,34 @@ def looked_at(state: State, instance: Instance, now: Instant) -> float:
 
 def begin_look(state: State, uri: str) -> State:
     """A census of this libvirt is judged: all of its readings by what was known before it, in whatever order."""
-    return replace(state, settled=state.settled - {uri}) if uri in state.settled else state
+    return state.shifted(uri, Shift.BEGINS)
 
 
 def look_at(state: State, uri: str, now: Instant) -> State:
     """This libvirt was read."""
-    due = {**state.due, uri: now.wall.timestamp()}
-    return replace(state, read=state.read | {uri}, awaited=state.awaited - {uri}, due=due)
+    taken = state.libvirt(uri).shifted(Shift.TAKEN)
+    return state.put_libvirt(uri, replace(taken, read_at=now.wall.timestamp()))
 
 
 def note_looks(state: State, boot_id: str) -> tuple[State, Decision]:
     """On disk too, of those where no reading waits: the first look since the start, and one that lets forget."""
     waiting = {uri for uri, _ in state.aside}
-    ready = {uri: at for uri, at in state.due.items() if uri not in waiting}
+    ready = {uri: one for uri, one in state.libvirts.items() if one.sight.is_due and uri not in waiting}
     leaving = {key: uri for key, uri in state.leaving.items() if uri in ready}
     moved = {
-        uri: at
-        for uri, at in ready.items()
-        if uri not in state.noted or uri in leaving.values() or state.looked.get(uri, 0.0) > at
+        uri: one.read_at
+        for uri, one in ready.items()
+        if not one.sight.is_noted or uri in leaving.values() or state.looked.get(uri, 0.0) > one.read_at
     }
     # What the memory is older than is noted with each instance of it before the boot is.
-    first = state.rebooted and not state.noted
+    first = state.rebooted and not _noted(state)
     older = [memo(one) for one in state.instances.values() if first and one.before_reboot]
     kept = {one.key for one in state.instances.values() if _value(one) is not None}
     state = replace(
         state,
-        due={uri: at for uri, at in state.due.items() if uri not in ready},
-        settled=state.settled.union(ready.keys() - state.away.keys()),
+        libvirts={**state.libvirts, **{uri: one.shifted(Shift.JUDGED) for uri, one in ready.items()}},
         leaving={key: uri for key, uri in state.leaving.items() if key not in leaving},
         looked={**state.looked, **moved},
-        noted=state.noted.union(moved),
     )
     if not moved:
         return state, NOTHING
@@ -361,7 +377,12 @@ def note_looks(state: State, boot_id: str) -> tuple[State, Decision]:
 
 
 def _host(state: State, boot_id: str) -> Remember:
-    return memo_host(boot_id, state.looked, state.older - state.noted)
+    return memo_host(boot_id, state.looked, state.older - _noted(state))
+
+
+def _noted(state: State) -> frozenset[str]:
+    """The libvirts of which a look since the start is on disk."""
+    return frozenset(uri for uri, one in state.libvirts.items() if one.sight.is_noted)
 
 
 def _value(instance: Instance) -> dict[str, JSON] | None:

@@ -12,6 +12,7 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.sight.connection import Connection
 from masakarimonitors.instancemonitor.core.state import MISSES, Instance, State, subject_of
 
 
@@ -23,9 +24,10 @@ def judge(uris: Sequence[str], state: State, report: Unconfirmed, now: Instant) 
     if not told.is_acted_on:
         return confirm("masakari only files it")
     for uri in uris:
-        if uri in state.away:
+        sight = state.libvirt(uri).sight
+        if sight.is_away:
             return wait(f"libvirt {uri} is away, so nobody can see how the instance stands there")
-        if uri not in state.settled:
+        if sight is not Connection.SETTLED:
             return wait(f"libvirt {uri} has not been read yet")
     places = [state.instances.get((uri, told.instance_uuid)) for uri in uris]
     known = [one for one in places if one is not None]
@@ -96,8 +98,9 @@ def well(state: State, subject: str) -> str:
     """
     for one in state.instances.values():
         uri = one.identity.uri
-        if subject_of(one.identity) == subject and one.phase is Phase.UP and uri in state.settled:
+        settled = state.libvirt(uri).sight is Connection.SETTLED
+        if subject_of(one.identity) == subject and one.phase is Phase.UP and settled:
             # One that the last census did not list is kept as up until it is known why.
-            seen = uri not in state.away and not one.unread and not one.missed
+            seen = not one.unread and not one.missed
             return f"it is up at {uri}" if seen and not one.stories.failing else ""
     return ""

@@ -19,12 +19,12 @@ def ask_about(state: State, seen: ProcessEnded, boot_id: str, now: Instant) -> t
     """Somebody must tell whether it died: libvirt, which is asked at once, or its log."""
     place = (seen.instance.uri, seen.instance.uuid)
     instance, decision = state.instances.get(place), NOTHING
-    if instance is None and seen.instance.uri not in state.read and not seen.arrived:
+    if instance is None and not state.libvirt(seen.instance.uri).sight.is_read and not seen.arrived:
         # libvirt was not yet asked who is there; whose process has just ended was up until now.
         instance = replace(state.known(seen.instance), phase=Phase.UP, hearing=Hearing.MISSED)
     if instance is not None:
         heard = instance.phase in (Phase.UP, Phase.PANICKED) and is_known(state, instance)
-        ended = heard and seen.instance.uri in state.away
+        ended = heard and state.libvirt(seen.instance.uri).sight.is_away
         instance = instance.told(Sign.PROCESS) if ended else instance
         state, decision = keep(state, instance, boot_id, now)
         if instance.phase in (Phase.FAILED, Phase.REMOVED, Phase.VANISHED, Phase.DOWN):
@@ -42,5 +42,5 @@ def is_arrival(state: State, seen: Asked) -> bool:
 
 def is_known(state: State, instance: Instance) -> bool:
     """Whether it was heard of or read in this run; what is remembered may have been defined again since."""
-    read = instance.identity.uri in state.read and not instance.unread and instance.number == 0
+    read = state.libvirt(instance.identity.uri).sight.is_read and not instance.unread and instance.number == 0
     return instance.number > 0 or read

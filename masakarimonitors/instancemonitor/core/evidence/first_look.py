@@ -14,6 +14,7 @@ from masakarimonitors.instancemonitor.core.evidence import leaving
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Leaving, Phase, Seen, move
 from masakarimonitors.instancemonitor.core.observation import Power, Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
+from masakarimonitors.instancemonitor.core.sight.connection import Shift
 from masakarimonitors.instancemonitor.core.state import Aside, Instance, Place, State
 from masakarimonitors.libvirt.life import Likeness
 
@@ -87,7 +88,9 @@ def give_up(state: State, now: Instant) -> tuple[State, Decision]:
     if state.waits_until is not None and now.monotonic > state.waits_until + _LATE:
         return _wait(state, now)
     verdicts = tuple(_given_up(uri, state) for uri in sorted(state.awaited))
-    return replace(state, awaited=frozenset()), Decision((), verdicts)
+    for uri in state.awaited:
+        state = state.shifted(uri, Shift.GIVEN_UP)
+    return state, Decision((), verdicts)
 
 
 def _given_up(uri: str, state: State) -> Verdict:

@@ -135,12 +135,13 @@ def play(
     if end is End.HOST:
         return Outcome(end=end, fate=Fate.WITH_HOST, why=_WITH_HOST)
     uri, subject = instance.identity.uri, subject_of(instance.identity)
-    away = uri in state.away
+    libvirt = state.libvirt(uri)
+    away = libvirt.sight.is_away
     if end is End.STOPS and away:
         return Outcome(end=end, fate=Fate.NOT_REPORTED, why=_NOBODY_STOPS)
     if end is End.PANICS and away:
         return Outcome(
-            end=end, fate=Fate.HELD, why="its libvirt is away, which alone could tell", held=state.away[uri]
+            end=end, fate=Fate.HELD, why="its libvirt is away, which alone could tell", held=libvirt.reason
         )
     world = _World(state, instance, end)
     stage: Stage[State] = Stage(Decider(policy), state, now, answers=world.answers)
@@ -198,7 +199,7 @@ class _World:
 
     @property
     def _is_away(self) -> bool:
-        return self.instance.identity.uri in self.state.away
+        return self.state.libvirt(self.instance.identity.uri).sight.is_away
 
     def ends(self, now: Instant) -> LifecycleChanged | ProcessEnded:
         """What is seen of it at once."""

@@ -125,7 +125,7 @@ def _ask(state: State, failing: Mapping[str, Instance], now: Instant) -> tuple[S
     """On what storages are the disks of the instances of a libvirt at which a report waits?"""
     untold: dict[str, bool] = {}
     for one in failing.values():
-        if one.stories.due and one.identity.uri not in state.away:
+        if one.stories.due and not state.libvirt(one.identity.uri).sight.is_away:
             untold[one.identity.uri] = untold.get(one.identity.uri, False) or one.storages is None
     due = {
         uri: now.monotonic
@@ -153,15 +153,15 @@ def _due_at(instance: Instance) -> float:
 
 
 def _failing(state: State, instance: Instance, now: Instant) -> Failing:
-    uri, since = instance.identity.uri, instance.stories.failing_from
-    if uri in state.away_since:
+    libvirt, since = state.libvirt(instance.identity.uri), instance.stories.failing_from
+    if libvirt.sight.is_away:
         # As when it is heard again: what passes meanwhile does not count.
-        since += now.monotonic - max(since, state.away_since[uri])
+        since += now.monotonic - max(since, libvirt.since)
     return Failing(
         since=since - instance.stories.failed_before,
         scopes=scopes_of(instance),
         waits=instance.stories.due and _due_at(instance) <= now.monotonic,
-        seen=uri not in state.away,
+        seen=not libvirt.sight.is_away,
     )
 
 

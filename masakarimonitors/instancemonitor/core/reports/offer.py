@@ -12,6 +12,7 @@ is offered again when the instance is seen to be dead.
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import Leave, Notification, VmNotification
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.sight.connection import Connection
 from masakarimonitors.instancemonitor.core.sight.ending import Question
 from masakarimonitors.instancemonitor.core.state import Instance, State
 
@@ -42,12 +43,12 @@ def _may_be_elsewhere(instance: Instance) -> bool:
 
 
 def _is_out_of_sight(state: State, instance: Instance) -> bool:
-    uri = instance.identity.uri
-    if uri in state.away:
+    sight = state.libvirt(instance.identity.uri).sight
+    if sight.is_away:
         return True
     if instance.unread and not instance.vanished:
         return True  # what its libvirt does not list any more will never be read
-    if instance.unwatched and uri not in state.settled:
+    if instance.unwatched and sight is not Connection.SETTLED:
         return True  # its libvirt is back, and was not looked at since
     if instance.question is Question.OPEN:
         return True  # whether it ended by itself or somebody ended it, its log is just asked

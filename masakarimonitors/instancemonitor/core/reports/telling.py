@@ -112,7 +112,7 @@ def take_quiet(state: State, key: str, policy: Policy, now: Instant) -> Outcome:
         return state, NOTHING
     if instance.stories.quiet_at > now.monotonic:
         return state, Decision((WakeAt(key, instance.stories.quiet_at),))
-    if uri in state.away:
+    if state.libvirt(uri).sight.is_away:
         # As long again as it takes at least; when it is heard again, it is counted from then on.
         return state, Decision((WakeAt(key, now.monotonic + QUIET),))
     if instance.stands_still:

@@ -6,6 +6,7 @@ import pytest
 
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.shown import describe
+from masakarimonitors.instancemonitor.core.sight.connection import Connection, Libvirt
 from masakarimonitors.instancemonitor.core.sight.halt import Halt
 from masakarimonitors.instancemonitor.core.sight.legible import Legible
 from masakarimonitors.instancemonitor.core.state import Instance, State
@@ -21,7 +22,7 @@ UP = Instance(identity=INSTANCE, key="one", phase=Phase.UP)
 
 def test_what_is_away_stands_first_then_instances_by_name() -> None:
     other = replace(UP, identity=OTHER, key="other")
-    rows = list(describe(having(other, UP, away={URI: "no answer"})))
+    rows = list(describe(having(other, UP, libvirts={URI: Libvirt(Connection.AWAY_BEHIND, "no answer")})))
     assert rows[0] == (f"libvirt:{URI}", "away", "no answer", True)
     assert [row[2] for row in rows[1:]] == [INSTANCE.name, OTHER.name]
 

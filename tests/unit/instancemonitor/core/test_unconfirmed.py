@@ -5,6 +5,7 @@ import pytest
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
+from masakarimonitors.instancemonitor.core.sight.connection import Connection, Libvirt
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
@@ -15,7 +16,7 @@ from tests.fixtures.instance_play import INSTANCE, URI, Play, running
 def test_only_the_dead_are_confirmed(phase: Phase) -> None:
     play = Play()
     one = Instance(identity=INSTANCE, key="k", phase=phase)
-    play.state = State(instances={one.place: one}, settled=frozenset({URI}))
+    play.state = State(instances={one.place: one}, libvirts={URI: Libvirt(Connection.SETTLED)})
     play.adopts_report_of()
     assert bool(play.confirmed) is (phase in (Phase.PANICKED, Phase.FAILED))
     assert bool(play.unconfirmed) is (phase in (Phase.UNSURE, Phase.REMOVED, Phase.VANISHED))
@@ -33,14 +34,16 @@ def test_what_is_about_no_instance_is_forgotten() -> None:
 def test_only_an_instance_that_is_seen_up_needs_nobody(phase: Phase, read: bool) -> None:
     """One that is off in order may have been stopped for a recovery that went no further."""
     one = Instance(identity=INSTANCE, key="k", phase=phase)
-    state = State(instances={one.place: one}, settled=frozenset({URI} if read else ()))
+    state = State(
+        instances={one.place: one}, libvirts={URI: Libvirt(Connection.SETTLED if read else Connection.BEHIND)}
+    )
     assert bool(well(state, f"vm:{INSTANCE.uuid}")) is (phase is Phase.UP and read)
     assert not well(state, "vm:another")
 
 
 def test_an_instance_whose_disk_fails_is_up_and_not_well() -> None:
     one = Instance(identity=INSTANCE, key="k", phase=Phase.UP, stories=Stories(failing_since=1.0))
-    state = State(instances={one.place: one}, settled=frozenset({URI}))
+    state = State(instances={one.place: one}, libvirts={URI: Libvirt(Connection.SETTLED)})
     assert not well(state, f"vm:{INSTANCE.uuid}")
 
 

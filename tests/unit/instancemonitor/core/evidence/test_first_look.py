@@ -17,11 +17,13 @@ from masakarimonitors.instancemonitor.core.evidence.first_look import (
     without,
 )
 from masakarimonitors.instancemonitor.core.lifecycle import Fact, Phase, Seen
+from masakarimonitors.instancemonitor.core.sight.connection import Connection, Libvirt
 from masakarimonitors.instancemonitor.core.sight.hearing import Hearing
 from masakarimonitors.instancemonitor.core.state import Aside, State
 from masakarimonitors.libvirt.domain_state import ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off
 
+AWAITED = Libvirt(Connection.AWAITED)
 WHOLE, MISSED = Hearing.WHOLE, Hearing.MISSED
 ELSEWHERE = "qemu+tcp://b/system"
 DEAD = off(ShutoffReason.CRASHED)
@@ -29,8 +31,8 @@ NOW = Play().now
 
 
 def test_only_another_libvirt_is_waited_for() -> None:
-    assert not must_wait(State(awaited=frozenset({URI})), URI)
-    assert must_wait(State(awaited=frozenset({URI})), ELSEWHERE)
+    assert not must_wait(State(libvirts={URI: AWAITED}), URI)
+    assert must_wait(State(libvirts={URI: AWAITED}), ELSEWHERE)
 
 
 def test_only_what_ends_in_a_report_waits() -> None:
@@ -50,7 +52,7 @@ def test_the_time_runs_from_the_first_that_waits_and_ends_with_the_last_look() -
 
 
 def test_those_that_were_not_read_in_time_are_named() -> None:
-    state, decision = give_up(State(awaited=frozenset({ELSEWHERE}), away={ELSEWHERE: "refused"}), NOW)
+    state, decision = give_up(State(libvirts={ELSEWHERE: Libvirt(Connection.AWAY_AWAITED, "refused")}), NOW)
     assert not state.awaited
     (verdict,) = decision.verdicts
     assert verdict.alarm and verdict.subject == f"libvirt:{ELSEWHERE}" and verdict.evidence == "refused"

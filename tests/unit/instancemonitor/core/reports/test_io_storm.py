@@ -8,6 +8,7 @@ from masakarimonitors.core.storm_memory import KEY
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import AskStorages, StoragesSeen
 from masakarimonitors.instancemonitor.core.reports.io_storm import FRESH, IO_STORM, SOON, WAIT, learn, pursue
+from masakarimonitors.instancemonitor.core.sight.connection import Connection, Libvirt
 from masakarimonitors.instancemonitor.core.state import Instance, Policy, State
 from masakarimonitors.instancemonitor.core.stories import Stories
 from tests.fixtures.instance_play import INSTANCE, Play
@@ -80,7 +81,8 @@ def test_on_what_storages_the_disks_are_is_asked_no_more_often_than_they_change(
 def test_a_libvirt_that_is_away_is_not_asked() -> None:
     now = Play().now
     state = of(failing(1, now.monotonic))
-    assert not asks(replace(state, away={INSTANCE.uri: "no socket"}, away_since={INSTANCE.uri: 0.0}), now)[1]
+    away = state.put_libvirt(INSTANCE.uri, Libvirt(Connection.AWAY_BEHIND, "no socket"))
+    assert not asks(away, now)[1]
 
 
 def test_what_is_told_of_another_libvirt_or_of_nobody_changes_nothing() -> None:
