@@ -88,12 +88,15 @@ def _of_output(prog: str, fault: OSError) -> Exit | None:
 def stand_in() -> None:
     """Where standard output or the other one was closed by whoever started this, nobody reads; that is no fault.
 
-    And what PYTHONUNBUFFERED gives forgets what it could not write: nobody could tell then whose fault that was.
+    And what PYTHONUNBUFFERED gives forgets what it could not write: nobody could tell then whose fault that was. A name
+    that has a letter which the reader's locale lacks is said with the letter's number: all else is worth reading.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the end
     sys.stdout = remembering(sys.stdout)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def remembering(stream: TextIO) -> TextIO:
