@@ -10,8 +10,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from masakarimonitors.core.printable import printable
 from masakarimonitors.status import unix_socket
 from masakarimonitors.system.files import run_folder
+
+_SHOWN = 200
+"""Characters of an answer that makes no sense."""
 
 
 class Answer(Enum):
@@ -56,9 +60,22 @@ def ask(path: Path, more: Sequence[str] = ()) -> Found:
         return Found(name, Answer.HUNG, why=f"no answer at {path} within {unix_socket.PATIENCE:g} s")
     except (OSError, ValueError) as fault:
         return Found(name, Answer.ODD, why=f"{path}: {fault}")
-    if isinstance(snapshot, dict) and "monitor" in snapshot:
+    if _makes_sense(snapshot):
         return Found(name, Answer.SAID, snapshot)
-    return Found(name, Answer.ODD, why=f"{path}: {snapshot}")
+    return Found(name, Answer.ODD, why=f"{path}: {printable(str(snapshot), _SHOWN)}")
+
+
+_ROWS = ("sources", "views", "causes", "subjects", "delivered", "verdicts", "faults", "silences")
+
+
+def _makes_sense(snapshot: Any) -> bool:
+    """Whether it is a monitor's, of whichever release: all that is there may be read as what it is."""
+    if not isinstance(snapshot, dict) or "monitor" not in snapshot:
+        return False
+    rows = [snapshot[name] for name in _ROWS if name in snapshot]
+    return isinstance(snapshot.get("outbox", {}), dict) and all(
+        isinstance(some, list) and all(isinstance(row, dict) for row in some) for some in rows
+    )
 
 
 def _closed(name: str, path: Path) -> Found:

@@ -86,6 +86,10 @@ class Writer:
         """Whether a person reads it."""
         return self._width > 0
 
+    def aside(self, to: TextIO) -> "Writer":
+        """One that writes the same way, to somewhere else."""
+        return Writer(to, self._width)
+
     def line(self, text: str, *, alarm: bool = False) -> None:
         """Words in a line of their own, broken between words where a terminal is too narrow."""
         for part in self._wrapped(printable(text), ""):

@@ -8,6 +8,7 @@ exit code. No configuration is needed to find them; one that cannot be read hide
 
 import argparse
 import contextlib
+import io
 import json
 import sys
 import time
@@ -161,10 +162,12 @@ class _Looking:
         there = sockets.search(self._conf, ".sock")
         with ThreadPoolExecutor(len(wanted.monitors)) as pool:  # one that hangs costs its time once
             found = list(pool.map(lambda name: sockets.best(name, there), wanted.monitors))
+        pages = [_page(one, wanted, as_json=as_json) for one in found]
+        found = [one for one, _ in pages]
         silent = [one.name for one in found if one.answer is Answer.NONE]
         expected = sockets.to_run(self._conf) if silent else NONE_EXPECTED
         missing = {name for name in silent if name in expected.names}
-        _print(found, wanted, missing, as_json=as_json)
+        _print(pages, missing, as_json=as_json)
         if why := wanted.nothing_in([one.snapshot for one in found if one.answer is Answer.SAID]):
             say(why, to=sys.stderr)
         if self._fault:
@@ -189,16 +192,33 @@ class _Looking:
         return exit_code(found, missing=bool(missing), untold=bool(untold))
 
 
-def _print(found: Sequence[Found], wanted: Wanted, missing: Collection[str], *, as_json: bool) -> None:
+def _page(one: Found, wanted: Wanted, *, as_json: bool) -> tuple[Found, str]:
+    """What is printed of one that answers. One that shows what cannot be read hides none of the others."""
+    if one.answer is not Answer.SAID:
+        return one, ""
+    if as_json and wanted.is_all:
+        return one, json.dumps(one.snapshot)
+    to = io.StringIO()
+    try:
+        kept = wanted.of(one.snapshot)
+        wanted.nothing_in([one.snapshot])
+        if as_json:
+            return one, json.dumps(kept)
+        show(Writer().aside(to), kept, everything=wanted.is_all)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+        return Found(one.name, Answer.ODD, why=f"what it shows cannot be read: {fault!r}"), ""
+    return one, to.getvalue().removesuffix("\n")
+
+
+def _print(pages: Sequence[tuple[Found, str]], missing: Collection[str], *, as_json: bool) -> None:
     writer = Writer()
-    for one in found:
+    for one, text in pages:
         match one.answer:
             case Answer.NONE if one.name not in missing:
                 pass
-            case Answer.SAID if as_json:
-                print(json.dumps(wanted.of(one.snapshot)))
             case Answer.SAID:
-                show(writer, wanted.of(one.snapshot), everything=wanted.is_all)
+                if text:
+                    print(text)
             case _ if as_json:
                 print(json.dumps(_unanswered(one)))
             case Answer.CLOSED:

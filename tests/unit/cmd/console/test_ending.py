@@ -103,7 +103,9 @@ def test_what_is_not_buffered_is_still_said_line_by_line(tmp_path: Path) -> None
     assert ending.remembering(buffered) is buffered
 
 
-def test_a_letter_that_the_readers_locale_lacks_is_said_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_letter_that_the_readers_locale_lacks_is_said_by_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="latin-1"))
     ending.stand_in()

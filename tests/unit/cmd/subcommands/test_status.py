@@ -221,6 +221,32 @@ async def test_an_answer_that_makes_no_sense_is_no_health(
     assert "processmonitor answers what makes no sense" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "odd", [{"outbox": {}}, {"outbox": []}, {"subjects": [1]}, {"up_seconds": None}, {"verdicts": None}]
+)
+async def test_one_that_shows_what_cannot_be_read_hides_no_other(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], odd: dict[str, object], as_json: bool
+) -> None:
+    clock = FakeClock()
+    words = json.dumps(monitor("hostmonitor", clock).snapshot(clock.now()) | odd).encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(words)
+        writer.close()
+
+    typed = ["--json", "--state", "running"] if as_json else []
+    async with (
+        await asyncio.start_unix_server(answer, tmp_path / "state" / "hostmonitor.sock"),
+        shown(tmp_path, clock, monitor("processmonitor", clock)),
+    ):
+        code = await asyncio.to_thread(run, "status", *typed)
+    said = capsys.readouterr().out
+    assert "process:[x]" in said
+    if not as_json or odd not in ({"outbox": {}}, {"up_seconds": None}):  # a program may read what is there
+        assert code == 4 and "hostmonitor" in said and "odd" in said
+
+
 async def test_a_monitor_of_an_earlier_release_does_not_tell_how_it_is(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
