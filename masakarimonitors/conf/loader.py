@@ -173,6 +173,11 @@ def _parse(
         ) from None
     except UnicodeDecodeError as fault:
         raise ConfigFault(f"A configuration file is not UTF-8 text: {fault}.") from None
+    except OSError as fault:
+        raise ConfigFault(
+            f"Configuration file {fault.filename} cannot be read: {fault.strerror}. Name an existing file with "
+            "--config-file."
+        ) from None
 
 
 def _known(conf: cfg.ConfigOpts) -> dict[str, list[cfg.Opt]]:
@@ -206,7 +211,14 @@ def _not_valid(option: cfg.Opt, section: str, read: Sequence[files.Setting], *, 
 
 
 def _validate(conf: cfg.ConfigOpts, read: Sequence[files.Setting]) -> None:
-    faults = []
+    faults = [
+        f"{one.place}: [{one.section}] {one.name} has a character that is no text (NUL), as in a file that was being "
+        "written when its host went down. Write it anew."
+        for one in read
+        if "\0" in one.value
+    ]
+    if faults:
+        raise ConfigFault("\n".join(faults))
     # Tools that never speak to masakari-api work without any credentials; half of them is a slip.
     credentials = _plugin_in_api(conf) and any(
         setting_of(option, "api", read)

@@ -116,6 +116,19 @@ def test_a_file_that_is_not_text_is_a_fault(tmp_path: Path) -> None:
         conf.load(["--config-file", str(tmp_path / "monitors.conf")])
 
 
+def test_a_folder_in_place_of_a_file_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(ConfigFault, match=f"{tmp_path} cannot be read: Is a directory"):
+        conf.load(["--config-file", str(tmp_path)])
+
+
+def test_a_file_of_which_a_crash_has_left_nothing_but_its_size_is_a_fault(tmp_path: Path) -> None:
+    said = fault(tmp_path, "[DEFAULT]\nstate_path = /var\0\0\0")
+    assert (
+        "line 2: [DEFAULT] state_path has a character that is no text (NUL)" in said
+        and "Write it anew" in said
+    )
+
+
 def test_an_unreadable_certificate_is_named_with_its_line(tmp_path: Path) -> None:
     said = fault(tmp_path, "[api]\ncafile = /nowhere/ca.pem\n")
     assert "[api] cafile = /nowhere/ca.pem" in said and "line 2" in said and "No such file" in said
