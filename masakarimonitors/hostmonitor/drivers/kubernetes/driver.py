@@ -58,6 +58,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
     asks = bool(conf.host.power_config_file) and not conf.host.disable_ipmi_check
     proof = Prover(PowerPolicy.of(conf.host), clock) if asks and not conf.shadow else None
     rhythm = Rhythm(resync=max(1, int(conf.host.monitoring_interval)))
+    names = _names(conf, own)
     elector, peers = None, None
     if conf.host.reporter != "all":
         elector = LeaseElector(
@@ -67,7 +68,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
     nodes = Nodes(
         credentials,
         options.monitoring_node_labels,
-        _names(conf, own),
+        names,
         clock=clock,
         rhythm=rhythm,
         on_sight=_ignore if elector is None else elector.on_sight,
@@ -81,6 +82,8 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         name="kubernetes",
         matrix=matrix.single(LINK),
         sources=[nodes] if elector is None else [nodes, elector],
+        # A guess may be the name of another Node, whose failure would not be told here.
+        own_names=frozenset(name.lower() for name in names.names) if names.sure else frozenset(),
         effects=_Effects(proof, elector, clock),
         needs_proof=asks,
         elected=elector is not None,

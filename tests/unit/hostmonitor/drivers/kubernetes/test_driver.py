@@ -43,6 +43,15 @@ def test_without_bmcs_a_lost_node_is_reported_at_once_by_the_elected_monitor(tmp
     assert driver.on_path == driver.sources[-1].on_path  # type: ignore[attr-defined]
 
 
+def test_the_node_that_this_host_is_said_to_be_is_its_own_and_no_guess_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NODE_NAME", raising=False)
+    assert build(load(tmp_path, ""), "n1.example", FakeClock()).own_names == frozenset()
+    monkeypatch.setenv("NODE_NAME", "n1-node")
+    assert build(load(tmp_path, ""), "n1", FakeClock()).own_names == {"n1-node"}
+
+
 def test_with_bmcs_proof_is_needed_unless_the_check_is_disabled(tmp_path: Path) -> None:
     options = f"[host]\npower_config_file = {power_file(tmp_path)}\n"
     asks = build(load(tmp_path, options), "n1", FakeClock())
