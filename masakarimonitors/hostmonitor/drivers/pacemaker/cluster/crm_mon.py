@@ -1,5 +1,7 @@
 """The reader of `crm_mon --output-as=xml`, pure: text comes in, a frozen `CrmMon` goes out."""
 
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from masakarimonitors.core.outside import moment_in_utc
@@ -76,6 +78,18 @@ class _MonReader:
         leave(self._path, tag)
 
 
+def _completed(event: Mapping[str, str]) -> datetime.datetime | None:
+    return moment_in_utc(event.get("completed", "").replace(" +", "+").replace(" -", "-"))
+
+
+def _ended_at(event: Mapping[str, str]) -> tuple[datetime.datetime, str]:
+    """By which the newest is found: crm_mon writes local times, and when clocks are put back an hour comes twice."""
+    return _completed(event) or _NEVER, event.get("completed", "")
+
+
+_NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+
+
 def read_crm_mon(text: str) -> CrmMon:
     """Read what `crm_mon --output-as=xml` printed.
 
@@ -89,7 +103,7 @@ def read_crm_mon(text: str) -> CrmMon:
     fenced: dict[str, Fencing] = {}
     failed: dict[str, Fencing] = {}
     under_way: set[str] = set()
-    for event in sorted(reader.fencings, key=lambda e: e.get("completed", "")):
+    for event in sorted(reader.fencings, key=_ended_at):
         target, status = event.get("target", ""), event.get("status", "")
         if event.get("action") not in ("off", "reboot"):
             continue  # "on" (unfencing) proves no death
@@ -103,7 +117,7 @@ def read_crm_mon(text: str) -> CrmMon:
             key=key,
             by=event.get("delegate", "") or "unknown",
             reboot=event.get("action") == "reboot",
-            completed=moment_in_utc(event.get("completed", "").replace(" +", "+").replace(" -", "-")),
+            completed=_completed(event),
         )
         (fenced if succeeded else failed)[target] = found
     options = reader.options

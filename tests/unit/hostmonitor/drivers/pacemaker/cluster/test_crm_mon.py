@@ -115,3 +115,13 @@ def test_when_a_host_was_fenced_and_how(completed: str, utc: str | None) -> None
         at = done.completed
         assert (at.astimezone(datetime.UTC).isoformat() if at else None) == utc
     assert crm_mon(fencings=event("on")).fenced == {}
+
+
+def test_the_newest_fencing_is_that_also_in_the_hour_that_comes_twice() -> None:
+    """As crm_mon writes them where the clocks were put back between the two."""
+    ended = ("2026-10-25 02:50:00 +02:00", "2026-10-25 02:10:00 +01:00")
+    events = "".join(
+        f"<fence_event action='off' target='n2' status='success' completed='{at}'/>" for at in reversed(ended)
+    )
+    done = crm_mon(fencings=events).fenced["n2"].completed
+    assert done is not None and done.isoformat() == "2026-10-25T01:10:00+00:00"
