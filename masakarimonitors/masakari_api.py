@@ -14,6 +14,7 @@ import json
 import re
 import ssl
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -53,6 +54,9 @@ _FAULTS = (OSError, ValueError, RecursionError)
 """What comes of answers that cannot be used; the last two of JSON that is none, or nested without end."""
 _LISTING_VERSION = "instance-ha 1.2"
 """The first microversion that promises to show whether a segment is enabled."""
+_UNVERSIONED = 600.0
+"""Seconds for which an address that has refused it is asked without: masakari may be upgraded meanwhile, or a node of
+the old release behind one address have answered, and one question more in ten minutes costs nobody anything."""
 _LIST = re.compile(r"/(segments|notifications)(\?|$)")
 _ENVELOPES = frozenset({"segments", "segment", "hosts", "host", "notifications", "notification"})
 """What masakari-api's answers to questions are wrapped in; other services have others."""
@@ -120,10 +124,12 @@ class MasakariApi:
         timeout: float = TIMEOUT,
         threads: int = 8,
         on_change: Callable[[], None] = lambda: None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`adapter`: see `Adapter`. `on_change`: called on the loop when `trouble` begins or is over.
 
         `timeout`: seconds for one call, from its place in line to the last byte; `threads`: calls of each kind at once.
+        `now`: monotonic seconds, on any thread.
         """
         self._adapter = adapter
         self._on_change = on_change
@@ -134,8 +140,9 @@ class MasakariApi:
         self._posts = Pool("masakari-report", threads)
         self._gets = Pool("masakari-ask", threads)
         self._place = Place(lambda: self._adapter.renew(), timeout, LARGEST_LIST)
-        # False once the API has said that it is older than the microversion that is asked for.
-        self._versioned = True
+        self._now = now
+        # The address that has said to be older than the microversion that is asked for, and until when that counts.
+        self._older = ("", 0.0)
         self.date: datetime.datetime | None = None
         """The API's own time (aware, whole seconds) at its last answer; None before one that said it."""
         self.trouble: str | None = None
@@ -290,11 +297,15 @@ class MasakariApi:
     def _get(self, path: str, exchange: Exchange) -> Any:
         with exchange.here():
             try:
-                versioned = self._versioned
-                response = self._ask(path, versioned)
+                url = self._url(path)
+                # From 1.1 on the API has its engine tell of a single notification, and hangs where the engine is away.
+                versioned = not path.startswith("/notifications/") and not self._is_older(
+                    url.removesuffix(path)
+                )
+                response = self._ask(url, versioned)
                 if response.status_code == 406 and versioned:
-                    self._versioned = False
-                    response = self._ask(path, versioned=False)
+                    self._older = (url.removesuffix(path), self._now() + _UNVERSIONED)
+                    response = self._ask(url, versioned=False)
                 if response.status_code != 200:
                     said = f"{response.status_code} {words_of(response.text)}".strip()
                     raise LookupFailed(
@@ -311,12 +322,14 @@ class MasakariApi:
             except _faults() as error:
                 raise LookupFailed(f"GET {path}: {_seen(error, exchange)}") from error
 
-    def _ask(self, path: str, versioned: bool) -> Any:
-        # From 1.1 on the API has its engine tell of a single notification, and hangs where the engine is away.
-        versioned = versioned and not path.startswith("/notifications/")
+    def _is_older(self, base: str) -> bool:
+        where, until = self._older
+        return base == where and self._now() < until
+
+    def _ask(self, url: str, versioned: bool) -> Any:
         headers = {"OpenStack-API-Version": _LISTING_VERSION} if versioned else {}
         response = self._adapter.get(
-            self._url(path), headers=headers, timeout=self._timeout, raise_exc=False, redirect=False
+            url, headers=headers, timeout=self._timeout, raise_exc=False, redirect=False
         )
         self.date = _date(response) or self.date
         return response

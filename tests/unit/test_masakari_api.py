@@ -28,12 +28,13 @@ class OldAdapter:
         self.text = f'{{"{fault}": {{"message": "no"}}}}'
         self.headers = {"Date": date} if date else {}
         self.asked: list[str] = []
+        self.endpoint = "http://masakari/v1"
 
     def renew(self) -> str:
         return ""
 
     def get_endpoint(self) -> str:
-        return "http://masakari/v1"
+        return self.endpoint
 
     def get(self, url: str, *, headers: dict[str, str], **options: Any) -> Any:
         self.asked.append(headers.get("OpenStack-API-Version", ""))
@@ -46,6 +47,9 @@ class OldAdapter:
         )
 
 
+NEW_AND_OLD = ["instance-ha 1.2", ""]
+
+
 async def test_lists_are_asked_for_in_the_version_that_shows_disabled_segments() -> None:
     adapter = OldAdapter(status=200)
     api = MasakariApi(adapter)
@@ -54,12 +58,29 @@ async def test_lists_are_asked_for_in_the_version_that_shows_disabled_segments()
     api.close()
 
 
-async def test_an_older_api_is_asked_in_its_own_version_from_then_on() -> None:
-    adapter = OldAdapter()
-    api = MasakariApi(adapter)
+async def test_an_older_api_is_asked_in_its_own_version_and_now_and_then_whether_it_was_upgraded() -> None:
+    adapter, time = OldAdapter(), [0.0]
+    api = MasakariApi(adapter, now=lambda: time[0])
+    for now, asked in [(0.0, NEW_AND_OLD), (599.0, [""]), (600.0, NEW_AND_OLD), (1199.0, [""])]:
+        time[0] = now
+        assert await api.get("/segments") == {"segments": []}
+        assert adapter.asked == asked
+        adapter.asked.clear()
+    time[0], adapter.status = 1200.0, 200
     for _ in range(2):
         assert await api.get("/segments") == {"segments": []}
-    assert adapter.asked == ["instance-ha 1.2", "", ""]
+    assert adapter.asked == NEW_AND_OLD[:1] * 2
+    api.close()
+
+
+async def test_what_one_address_has_said_of_its_version_is_no_news_of_another() -> None:
+    """keystone's catalogue may move masakari, and to a newer one."""
+    adapter = OldAdapter()
+    api = MasakariApi(adapter, now=lambda: 0.0)
+    await api.get("/segments")
+    adapter.endpoint, adapter.status = "http://upgraded/v1", 200
+    await api.get("/segments?marker=1")
+    assert adapter.asked == [*NEW_AND_OLD, NEW_AND_OLD[0]]
     api.close()
 
 
