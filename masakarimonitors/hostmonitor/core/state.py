@@ -118,14 +118,16 @@ class Segments:
     """What masakari's failover segments are known to hold; names as masakari's database compares them, casefolded.
 
     `hosts`: folded name -> the name as it is registered; None while unknown. `answered`: a look-up has answered, even
-    by failing. `read_at`: the monotonic second at which the last one that succeeded began. `disabled`: the folded names
-    of hosts in segments of which masakari recovers nothing. `named`: folded name -> the name of its segment.
-    `flags_read`: folded name -> the monotonic second at which its flag was read by itself since then.
+    by failing. `read_at`: the monotonic second at which the last one that succeeded began; `unread`: one has failed
+    since. `disabled`: the folded names of hosts in segments of which masakari recovers nothing. `named`: folded name
+    -> the name of its segment. `flags_read`: folded name -> the monotonic second at which its flag was read by itself
+    since then.
     """
 
     hosts: Mapping[str, str] | None = None
     answered: bool = False
     read_at: float = -math.inf
+    unread: bool = False
     disabled: frozenset[str] = frozenset()
     named: Mapping[str, str] = field(default_factory=dict)
     flags_read: Mapping[str, float] = field(default_factory=dict)

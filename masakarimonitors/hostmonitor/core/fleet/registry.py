@@ -30,14 +30,15 @@ listed within moments."""
 
 NOWHERE_FOR = 86400.0
 """Seconds for which a host whose failure is not told must be in no segment, where it can be told to nobody, and on no
-list: who builds the segments anew, or replaces the host, is done by then."""
+list: who builds the segments anew, or replaces the host, is done by then. Time in which a list could not be read does
+not count: it may have stood there."""
 
 
 def take_registry(policy: Policy, state: State, registry: Registry, now: Instant) -> News:
     """One reading, or the failure of one, which changes nothing that is known."""
     before = state.cluster.segments
     if registry.hosts is None:
-        cluster = replace(state.cluster, segments=replace(before, answered=True))
+        cluster = replace(state.cluster, segments=replace(before, answered=True, unread=True))
         return News(cluster=cluster, recheck_all=True)
     segments = Segments(
         hosts={name.casefold(): name for name in registry.hosts},
@@ -49,10 +50,11 @@ def take_registry(policy: Policy, state: State, registry: Registry, now: Instant
     cluster, verdicts = _take_flags(replace(state.cluster, segments=segments), state, registry.hosts, now)
     changed: dict[str, HostState | None] = {}
     commands: list[Command] = []
+    unseen_for = _unseen_for(state.cluster, now)
     for name in state.troubled:
         host = state.hosts[name]
         gone = segments.has(name) is False and _is_gone(cluster, policy, host, now)
-        known = now.monotonic if host.nowhere_since is None else host.nowhere_since
+        known = now.monotonic if host.nowhere_since is None else host.nowhere_since + unseen_for
         told = _is_told(host)
         # One that has no host at all was emptied, or is another cloud's: that says nothing of this host.
         since = known if gone and (told or segments.hosts) else None
@@ -182,6 +184,14 @@ def _is_gone(cluster: Cluster, policy: Policy, host: HostState, now: Instant) ->
         cluster.counts(name, now.monotonic) and link.unlisted
         for name, link in zip(policy.matrix.sequence, host.links, strict=True)
     )
+
+
+def _unseen_for(cluster: Cluster, now: Instant) -> float:
+    """Seconds before this reading in which nobody can tell who was listed: since the last one, if one has failed since
+    then or a link was out of sight."""
+    before = cluster.segments
+    followed = all(view.since <= before.read_at for view in cluster.views.values())
+    return 0.0 if followed and not before.unread else now.monotonic - before.read_at
 
 
 def _is_told(host: HostState) -> bool:

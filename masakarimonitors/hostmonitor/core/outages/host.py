@@ -36,8 +36,9 @@ class HostState:
     the monotonic second at which the last planned work ended. `outage_ended`: when its last outage did (None: none is
     known); of one before a restart only the wall time is known. `aftermath`: what a person has to see to since (None:
     nothing). `nowhere_since`: the monotonic second since which neither a link nor masakari was seen to list it though
-    its failure is not told (None: one does, or it is). `asked`: the id of the latest question about it. `told`: the
-    last verdict about it, so that it is not repeated; None once it is plainly up again, and after a restart.
+    its failure is not told (None: one does, or it is), later by the time in which that could not be seen. `asked`: the
+    id of the latest question about it. `told`: the last verdict about it, so that it is not repeated; None once it is
+    plainly up again, and after a restart.
     """
 
     links: tuple[MemberRecord, ...]

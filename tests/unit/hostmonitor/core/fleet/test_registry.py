@@ -242,4 +242,38 @@ def test_nor_where_masakari_has_no_host_at_all() -> None:
     unlisted = replace(lost, links=tuple(observe(link, NOT_LISTED, 0.0, live=True) for link in lost.links))
     after = take({}, {"node05": unlisted}).hosts["node05"]
     assert after is not None and after.nowhere_since is None
-    assert take({OWN: False}, {"node05": unlisted}).hosts == {"node05": None}
+    earlier = Segments(hosts={OWN: OWN}, answered=True, read_at=NOW.monotonic - 60.0)
+    assert take({OWN: False}, {"node05": unlisted}, segments=earlier).hosts == {"node05": None}
+
+
+@pytest.mark.parametrize("unseen", ["masakari", "link"])
+def test_time_in_which_a_list_could_not_be_read_is_none_in_which_a_host_is_nowhere(unseen: str) -> None:
+    """It may have stood there for most of the day: in a segment, or in the list of its link."""
+    lost = host()
+    unlisted = replace(lost, links=tuple(observe(link, NOT_LISTED, 0.0, live=True) for link in lost.links))
+    state = State(
+        hosts={"node05": unlisted},
+        cluster=Cluster(views=dict.fromkeys(THREE, SEEN)),
+        troubled=frozenset({"node05"}),
+    )
+
+    def read(seconds: float, *, fails: bool = False) -> bool:
+        """Whether the host is still known."""
+        nonlocal state
+        at = Instant(NOW.monotonic + seconds, NOW.wall + datetime.timedelta(seconds=seconds))
+        registry = Registry(None if fails else {OWN: False}, "GET /segments", at)
+        news = take_registry(policy(lookup=True), state, registry, at)
+        found = news.hosts.get("node05", state.hosts["node05"])
+        state = replace(state, hosts={"node05": found} if found else {}, cluster=news.cluster)
+        return found is not None
+
+    assert read(0.0) and read(60.0)
+    back = NOWHERE_FOR - 60.0
+    if unseen == "masakari":
+        read(120.0, fails=True)
+    else:
+        view = replace(SEEN, since=NOW.monotonic + back - 1.0)
+        state = replace(state, cluster=replace(state.cluster, views=dict.fromkeys(THREE, view)))
+    assert read(back) and read(NOWHERE_FOR)
+    assert read(back - 60.0 + NOWHERE_FOR - 1.0)
+    assert not read(back - 60.0 + NOWHERE_FOR)
