@@ -1,10 +1,10 @@
 """Where the monitors of this host are looked for, the best of what is heard or known there, and who is to run here."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from oslo_config import cfg
 
@@ -13,7 +13,7 @@ from masakarimonitors.conf import ConfigFault, loader, state_path
 from masakarimonitors.conf.state_path import Held
 from masakarimonitors.status import asked
 from masakarimonitors.status.asked import Answer, Found
-from masakarimonitors.system.files import run_folder
+from masakarimonitors.system.files import private_files, run_folder
 from masakarimonitors.web.lives import Expected
 
 T = TypeVar("T")
@@ -118,7 +118,7 @@ def unlisted(name: str, there: state_path.Found) -> str:
     if found.answer is not Answer.SAID:
         return ""
     outbox = found.snapshot.get("outbox") or {}
-    if why := kept_elsewhere(name, outbox.get("where"), there.folder):
+    if why := kept_elsewhere(name, outbox, there.folder):
         return why
     if fault := outbox.get("disk_fault"):
         shown = "`masakari-monitors status` and `explain` show it"
@@ -130,18 +130,41 @@ def _has_outbox(name: str, folder: Path | None) -> bool:
     return folder is not None and os.path.exists(folder / f"{name}.sqlite")
 
 
-def kept_elsewhere(name: str, where: object, folder: Path | None) -> str:
-    """In words where the monitor keeps its files, by the path of one, if not in `folder`; else nothing."""
+def kept_elsewhere(name: str, told: Mapping[str, Any], folder: Path | None) -> str:
+    """In words where the monitor keeps its files, if not in `folder`; else nothing.
+
+    It has told the path of one (`where`) and which folder that is (`folder`, as of an outbox), by which the same folder
+    is known under another path, and another one under the same path: one in a container has paths of its own.
+    """
+    where, which = told.get("where"), told.get("folder")
     if not isinstance(where, str) or not where:
         return ""
     if not where.startswith("/"):
         return f"{name} runs, and keeps its reports in {where}: `masakari-monitors status` shows what waits there."
-    kept = os.path.dirname(where)
-    if folder is not None and os.path.realpath(kept) == os.path.realpath(folder):
+    kept = Path(where).parent
+    known = isinstance(which, str) and which != ""  # one of an earlier release does not say
+    if folder is not None and (
+        _identity(folder) == which if known else os.path.realpath(kept) == os.path.realpath(folder)
+    ):
         return ""
+    said = f"{name} runs, and keeps its reports in {kept}"
+    if known and _identity(kept) not in (which, None):
+        return (
+            f"{said}, which is no such folder here: it runs in a container, say. Ask in there, or name a configuration "
+            "whose state_path is what that folder is called on this host: --config-file."
+        )
     looked = folder or "no folder"
-    said = f"{name} runs, and keeps its reports in {kept}; this configuration looks into {looked}."
-    return f"{said} Name the one that it runs with: --config-file."
+    return f"{said}; this configuration looks into {looked}. Name the one that it runs with: --config-file."
+
+
+def _identity(folder: Path) -> str | None:
+    """Which folder stands there; empty: none. None: this user cannot know."""
+    try:
+        return private_files.identity(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError:
+        return None
 
 
 def left_here(conf: cfg.ConfigOpts) -> Expected:

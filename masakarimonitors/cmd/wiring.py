@@ -243,6 +243,7 @@ def _standing(outbox: Outbox, delivery: Delivery, reach: str | None, volatile: s
     """The fields of an `OutboxStanding`."""
     return {
         "where": outbox.where,
+        "folder": outbox.folder,
         "pending": outbox.waiting,
         "disk_fault": outbox.fault,
         "api_trouble": delivery.trouble or reach or "",

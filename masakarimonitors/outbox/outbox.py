@@ -140,6 +140,11 @@ class Outbox:
         return self._writer.where
 
     @property
+    def folder(self) -> str:
+        """Which folder that is, DEVICE:INODE, whatever its path is for whoever looks; empty while it is not known."""
+        return self._writer.folder
+
+    @property
     def waiting(self) -> int:
         """How many rows are pending."""
         return len(self._pending)

@@ -70,17 +70,19 @@ class WaitingRow:
 class OutboxStanding:
     """How the outbox is: as much of it as the monitor's health goes by, which is asked for every few seconds.
 
-    `where`: the place where reports are kept. `pending`: how many wait; `oldest`: the monotonic second at which the
-    oldest of these was made. `keeps`: what is written outlives this process; `hangs`: the disk does not answer;
-    `disk_fault`: why it takes nothing. `volatile`: why what is on disk does not outlive the host's next start, or the
-    container; empty if it may. `unread`: what an earlier run has left that this one neither judges nor sends, and where
-    it is. `api_trouble`: why masakari-api is out of reach, as last seen.
+    `where`: the place where reports are kept, `folder`: which folder that is (DEVICE:INODE; empty: none, or not known),
+    as its path may be another one outside of a container. `pending`: how many wait; `oldest`: the monotonic second at
+    which the oldest of these was made. `keeps`: what is written outlives this process; `hangs`: the disk does not
+    answer; `disk_fault`: why it takes nothing. `volatile`: why what is on disk does not outlive the host's next start,
+    or the container; empty if it may. `unread`: what an earlier run has left that this one neither judges nor sends,
+    and where it is. `api_trouble`: why masakari-api is out of reach, as last seen.
     """
 
     where: str
     pending: int
     disk_fault: str
     api_trouble: str
+    folder: str = ""
     keeps: bool = True
     hangs: bool = False
     volatile: str = ""
@@ -258,6 +260,7 @@ class MonitorStatus:
             "at": now.wall.isoformat(),
             "up_seconds": round(now.monotonic - self.record.started.monotonic, 1),
             "health": self.health(now).headline(),
+            "folder": (self.standing or self.outbox)().folder,
             "journal": self.journal(),
             "explained": self.explained(subjects, now, self.delivered() if subjects else ()),
         }
@@ -290,6 +293,7 @@ class MonitorStatus:
             "delivered": [_as_json(row) for row in self.delivered()],
             "outbox": {
                 "where": outbox.where,
+                "folder": outbox.folder,
                 "pending": outbox.pending,
                 "counts": dict(outbox.counts),
                 "disk_fault": outbox.disk_fault,

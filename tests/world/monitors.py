@@ -76,6 +76,10 @@ class Disk:
         return self._store.where
 
     @property
+    def folder(self) -> str:
+        return self._store.folder
+
+    @property
     def blocks(self) -> bool:
         return self._store.blocks
 

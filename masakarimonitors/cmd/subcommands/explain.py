@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -279,7 +279,7 @@ def _ask_all(conf: Any, subjects: Sequence[str], found: Found) -> None:
             found.unknown = True
             continue
         found.running += 1
-        _hear_journal(conf, name, answer.get("journal"), found)
+        _hear_journal(conf, name, answer, found)
         if (health := str(answer.get("health", ""))).startswith(Level.BLIND.value):
             found.blind[name] = health
         for one in story.rows(answer["explained"]):
@@ -287,8 +287,9 @@ def _ask_all(conf: Any, subjects: Sequence[str], found: Found) -> None:
                 found.told.append(Answer(monitor=name, at=moment(answer.get("at")), explained=one))
 
 
-def _hear_journal(conf: Any, name: str, journal: Any, found: Found) -> None:
+def _hear_journal(conf: Any, name: str, answer: Mapping[str, Any], found: Found) -> None:
     """What a monitor that runs says of its journal: how much was lost, and whether another one was read here."""
+    journal = answer.get("journal")
     if not isinstance(journal, dict):
         return
     if lost := journal.get("lost"):
@@ -297,7 +298,8 @@ def _hear_journal(conf: Any, name: str, journal: Any, found: Found) -> None:
         return
     there = sockets.search(conf, SUFFIX)
     # A folder that this user may not look into, as is said by then, may be the very one that it keeps it in.
-    if not there.closed and (why := sockets.kept_elsewhere(name, journal.get("where"), there.folder)):
+    kept = {"folder": answer.get("folder"), **journal}
+    if not there.closed and (why := sockets.kept_elsewhere(name, kept, there.folder)):
         found.remarks.append(f"{why} What has happened is missing here.")
         found.unknown = True
 

@@ -210,10 +210,8 @@ def _not_there(name: str, there: state_path.Found, place: Path) -> str:
         return f"{name} {found.answer.value} ({found.why})."
     if found.answer is not Answer.SAID:
         return ""
-    where = (found.snapshot.get("outbox") or {}).get("where")
-    return (
-        sockets.kept_elsewhere(name, where, there.folder) or f"{name} runs, and takes no wishes at {place}."
-    )
+    elsewhere = sockets.kept_elsewhere(name, found.snapshot.get("outbox") or {}, there.folder)
+    return elsewhere or f"{name} runs, and takes no wishes at {place}."
 
 
 _LIST = (

@@ -51,6 +51,7 @@ class SqliteStore:
         self._patience = patience
         self._db: sqlite3.Connection | None = None
         self._inode = 0
+        self._which_folder = ""
         self._given_up = False
         self._lock = lock or Lock(path)
         if lock is None:
@@ -64,6 +65,11 @@ class SqliteStore:
     def where(self) -> str:
         """The file's path, whole: whoever asks where reports are kept may work in another folder."""
         return str(self._path.absolute())
+
+    @property
+    def folder(self) -> str:
+        """Which folder it is in, as it was when the file was last opened."""
+        return self._which_folder
 
     def load(self) -> Loaded:
         """Open the file (made when missing) and read what a start needs."""
@@ -217,7 +223,7 @@ class SqliteStore:
         """
         self._given_up = True
         fresh = SqliteStore(self._path, self._patience, self._lock)
-        fresh._inode = self._inode
+        fresh._inode, fresh._which_folder = self._inode, self._which_folder
         return fresh
 
     def _leave(self) -> None:
@@ -233,6 +239,7 @@ class SqliteStore:
                 self._inode = 0
                 raise StoreFault(f"{self._path} was removed or replaced while in use", lasting=True)
             private_files.make_database(self._path)
+            self._which_folder = private_files.identity(self._path.parent)
             db = sqlite3.connect(
                 self._path, isolation_level=None, check_same_thread=False, timeout=self._patience
             )

@@ -39,6 +39,11 @@ class Store(Protocol):
         """For people: the file's path, or that it is memory."""
 
     @property
+    def folder(self) -> str:
+        """Which folder that is, DEVICE:INODE as the kernel has it under every path and in every container; empty for
+        memory, and while it is not known."""
+
+    @property
     def blocks(self) -> bool:
         """Whether calls wait for a disk and so belong on a thread."""
 
@@ -80,6 +85,7 @@ class MemoryStore:
     """Rows and remembered values in two dictionaries: the same promises, but only until the process ends."""
 
     where = "memory (lost when this process ends)"
+    folder = ""
     blocks = False
 
     def __init__(self) -> None:

@@ -127,6 +127,11 @@ class Writer:
         """For people: where the rows are kept."""
         return self._disk.store.where
 
+    @property
+    def folder(self) -> str:
+        """Which folder that is, as the store says."""
+        return self._disk.store.folder
+
     async def open(self) -> None:
         """Read what an earlier run left; raises StoreFault when something is there that cannot be read now.
 

@@ -80,6 +80,12 @@ def make_database(path: Path) -> None:
             part.chmod(0o600)
 
 
+def identity(folder: Path) -> str:
+    """Which folder it is, as DEVICE:INODE: the same under every path and in every container. Raises OSError."""
+    seen = folder.stat()
+    return f"{seen.st_dev}:{seen.st_ino}"
+
+
 def folder_is_open_to(folder: Path) -> str:
     """Empty, or who besides root could put files into `folder`, or another folder into its place, and what to do.
 

@@ -8,7 +8,7 @@ import pytest
 
 from masakarimonitors.cmd import sockets
 from masakarimonitors.conf.state_path import Found
-from masakarimonitors.system.files import run_folder
+from masakarimonitors.system.files import private_files, run_folder
 
 RUN = Path("/run/somewhere")
 STATE = Path("/var/lib/somewhere")
@@ -64,8 +64,34 @@ def test_where_the_table_does_not_tell_it_is_not_known(monkeypatch: pytest.Monke
     ],
 )
 def test_one_that_keeps_its_files_elsewhere_is_told_of(where: str | None, said: str) -> None:
-    assert said in sockets.kept_elsewhere("hostmonitor", where, STATE)
-    assert bool(said) is bool(sockets.kept_elsewhere("hostmonitor", where, STATE))
+    told = sockets.kept_elsewhere("hostmonitor", {"where": where}, STATE)
+    assert said in told and bool(said) is bool(told)
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "looked", "said"),
+    [
+        ("/inside", "ours", "ours", ""),
+        ("ours", "another", "ours", "keeps its reports in {ours}, which is no such folder here"),
+        ("/inside", "another", "ours", "in /inside, which is no such folder here: it runs in a container"),
+        ("other", "other", "ours", "in {other}; this configuration looks into {ours}. Name the one"),
+        ("other", "other", "missing", "in {other}; this configuration looks into {missing}. Name the one"),
+        ("other", "other", None, "this configuration looks into no folder"),
+    ],
+    ids=["mounted", "same path", "other path", "other here", "ours is gone", "none"],
+)
+def test_a_monitor_in_a_container_is_known_by_its_folder_and_not_by_its_path(
+    tmp_path: Path, path: str, told: str, looked: str | None, said: str
+) -> None:
+    """Its folder is mounted under another path, or what has its path here is another folder."""
+    folders = {name: tmp_path / name for name in ("ours", "other", "missing")}
+    which = {"another": "1:1"}
+    for name in ("ours", "other"):
+        folders[name].mkdir()
+        which[name] = private_files.identity(folders[name])
+    where = {"where": f"{folders.get(path, path)}/hostmonitor.sqlite", "folder": which[told]}
+    found = sockets.kept_elsewhere("hostmonitor", where, folders[looked] if looked else None)
+    assert said.format(**folders) in found and bool(said) is bool(found)
 
 
 def test_one_that_hangs_costs_its_time_once_at_all_of_its_places(monkeypatch: pytest.MonkeyPatch) -> None:

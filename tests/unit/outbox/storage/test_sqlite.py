@@ -21,6 +21,7 @@ from masakarimonitors.outbox.storage.lock import InUse
 from masakarimonitors.outbox.storage.reading import connect_to_look
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import StoreFault
+from masakarimonitors.system.files.private_files import identity
 from tests.fixtures.waiting import PATIENCE
 
 NOW = Instant(1.0, datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
@@ -36,7 +37,11 @@ def test_where_it_is_is_told_in_whole(tmp_path: Path, monkeypatch: pytest.Monkey
     """A folder that was named from where the monitor was started is another one from elsewhere."""
     monkeypatch.chdir(tmp_path)
     with contextlib.closing(SqliteStore(Path("outbox.sqlite"))) as store:
-        assert store.where == f"{tmp_path}/outbox.sqlite"
+        assert store.where == f"{tmp_path}/outbox.sqlite" and store.folder == ""
+        store.load()
+        assert store.folder == identity(tmp_path), "by which it is known where that path is another one"
+        with contextlib.closing(store.renewed()) as fresh:
+            assert fresh.folder == store.folder
 
 
 def deep() -> dict[str, JSON]:

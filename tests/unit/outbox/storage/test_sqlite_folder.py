@@ -12,7 +12,7 @@ from masakarimonitors.outbox.rows import Put
 from masakarimonitors.outbox.storage.lock import InUse
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import StoreFault
-from masakarimonitors.system.files.private_files import UnsafeFile
+from masakarimonitors.system.files.private_files import UnsafeFile, identity
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.waiting import eventually
 from tests.unit.outbox.storage.test_disk import open_outbox, report
@@ -103,6 +103,7 @@ async def test_a_removed_folder_is_noticed_and_made_anew_with_its_lock(
         await clock.advance(30)
         opened.submit([report("a")], clock.now())
         await eventually(lambda: list(opened.deliverable("process:a")) != [], "the next report to be written")
+        assert opened.folder == identity(folder)
         with pytest.raises(InUse, match=f"in use by process {os.getpid()}"):
             SqliteStore(folder / "outbox.sqlite")
     await opened.close()
