@@ -61,6 +61,17 @@ def _is_cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
+def _end_of(row: Row) -> Settled | None:
+    """That it has ended, as its monitor is told; None of one that says nothing known."""
+    if row.notification is None:
+        return None
+    # A shadow goes on as if masakari had taken what it would have sent.
+    status = ReportStatus.DELIVERED if row.status is ReportStatus.WOULD_BE_SENT else row.status
+    return Settled(
+        row.subject, row.notification, status, made_at=row.made_at, answer=row.answer, doubted=row.in_doubt
+    )
+
+
 class Daemon(Generic[S, O]):
     """Runs one monitor until it is cancelled."""
 
@@ -79,6 +90,7 @@ class Daemon(Generic[S, O]):
         self._alarms: dict[str, asyncio.Task[None]] = {}
         self._unreported: dict[str, Unreported] = {}
         self._dropped: dict[str, Unreported] = {}
+        outbox.watch_unsent(self._unsent)
         self._unconfirmed = UnconfirmedReports(
             outbox,
             lambda report, now: monitor.judge_unconfirmed(self._state, report, now),
@@ -228,18 +240,9 @@ class Daemon(Generic[S, O]):
             self._unreported.pop(row.subject, None)
             if row.status is ReportStatus.DELIVERED:
                 self._dropped.pop(row.subject, None)
-        if row.notification is None:
+        ended = _end_of(row)
+        if ended is None:
             return
-        # A shadow goes on as if masakari had taken what it would have sent.
-        status = ReportStatus.DELIVERED if row.status is ReportStatus.WOULD_BE_SENT else row.status
-        ended = Settled(
-            row.subject,
-            row.notification,
-            status,
-            made_at=row.made_at,
-            answer=row.answer,
-            doubted=row.in_doubt,
-        )
         observation = self._monitor.settled(ended, now)
         if observation is None:
             return
@@ -247,6 +250,19 @@ class Daemon(Generic[S, O]):
             self._hear(_DELIVERY, observation)
         else:
             self._judge(_DELIVERY, observation, self._tasks)
+
+    def _unsent(self, row: Row) -> None:
+        """A decision is being carried out that takes it back: what its monitor makes of that is the next one."""
+        ended = _end_of(row)
+        try:
+            observation = self._monitor.unsent(ended, self._clock.now()) if ended is not None else None
+        except Exception:  # the rest of that decision is carried out whatever anybody makes of this
+            LOG.exception(
+                "That a report about %s was never sent could not be told to its monitor", row.subject
+            )
+            return
+        if observation is not None:
+            self._hear(_DELIVERY, observation)
 
     def dropped(self, verdict: Verdict) -> None:
         """A person has dropped the report about a subject: told as each ruling, and shown while it is not well."""

@@ -129,6 +129,10 @@ class Monitor(Generic[S, O]):
     settled: Callable[[Settled, Instant], O | None] = lambda report, now: None
     """The end of one of its reports as an observation, if it wants to know. Decided at once: what is remembered of it
     stands on disk exactly when the end does."""
+    unsent: Callable[[Settled, Instant], O | None] = lambda report, now: None
+    """One of its reports that was taken back, and that masakari has certainly not got, as an observation, if it wants
+    to know: that it was made then counts for nothing. Of most that are taken back nobody can say so, and it is not
+    told; nor where the process ends in between."""
     awaits_ends: Callable[[S], Collection[Made]] = lambda state: ()
     """The reports of which it does not know that they have ended, by subject and the time at which they were made;
     pure. Asked at its start: those that wait no more have ended when nobody noted that."""

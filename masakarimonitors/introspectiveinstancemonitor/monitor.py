@@ -26,6 +26,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
     Availability,
     GuestRules,
+    NeverSent,
     Observation,
     ReportSettled,
 )
@@ -122,6 +123,7 @@ def build(
         is_well=well,
         may_offer=may_offer,
         settled=settled,
+        unsent=unsent,
         awaits_ends=unheard_of,
         close=counters.close,
         files=_files(conf, checks, changed),
@@ -184,6 +186,14 @@ def settled(report: Settled, now: Instant) -> ReportSettled | None:
         report.status is status for status in (ReportStatus.DELIVERED, ReportStatus.WITHDRAWN)
     )
     return ReportSettled(told.instance_uuid, report.made_at or told.generated_time, delivered, withdrawn)
+
+
+def unsent(report: Settled, now: Instant) -> NeverSent | None:
+    """One that masakari has certainly not got, as the core wants to know it: it does not count towards the limit."""
+    told = report.notification
+    if not isinstance(told, VmNotification):
+        return None
+    return NeverSent(told.instance_uuid, report.made_at or told.generated_time)
 
 
 def lacks() -> str:

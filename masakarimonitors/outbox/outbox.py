@@ -78,6 +78,8 @@ class Outbox:
         self._told: dict[str, int] = {}
         self._spoken: set[str] = set()
         self._late: set[int] = set()
+        # The ids of all that an earlier run left.
+        self._earlier: set[int] = set()
         # In order, each once.
         self._ready: dict[str, None] = {}
         self.news = asyncio.Event()
@@ -91,6 +93,7 @@ class Outbox:
         self.unreadable: Sequence[str] = ()
         """For people: what an earlier run left that makes no sense, and is set aside."""
         self._on_defect: Callable[[str], None] = lambda text: None
+        self._on_unsent: Callable[[Row], None] = lambda row: None
         self.tally = Tally()
         """How those of this run have ended, and when."""
 
@@ -159,6 +162,14 @@ class Outbox:
     def watch_defects(self, told: Callable[[str], None]) -> None:
         """Have `told` called, in words, with each thing that is set aside from now on."""
         self._on_defect = told
+
+    def watch_unsent(self, told: Callable[[Row], None]) -> None:
+        """Have `told` called with each row that is taken back from now on, and that masakari has certainly not got.
+
+        Not with one that was offered and had no definite answer (`in_doubt`), nor with one of an earlier run: what that
+        has noted of its offers a disk may not have taken.
+        """
+        self._on_unsent = told
 
     def submit(self, commands: Sequence[Command], now: Instant) -> Sequence[Row]:
         """Take the durable commands of one decision; other commands are ignored. Never blocks, never raises.
@@ -394,6 +405,8 @@ class Outbox:
             self._know_again(row)
         row = replace(row, status=ReportStatus.WITHDRAWN, answer=why, updated=now.wall)
         self.tally.add(row, now.monotonic)
+        if not row.in_doubt and row.id not in self._earlier:
+            self._on_unsent(row)
         return Put(row, durable=True)
 
     def _know_again(self, row: Row) -> None:
@@ -418,6 +431,7 @@ class Outbox:
     def _adopt(self, loaded: Loaded) -> None:
         now = self._clock.now()
         for row in loaded.pending:
+            self._earlier.add(row.id)
             self._pending.add(row.adopted(now), Standing.UNCONFIRMED)
             # It is not offered, but its time runs.
             self._make_ready(row.subject)
@@ -452,6 +466,7 @@ class Outbox:
         for row in loaded.pending:
             row = with_own_id(row.adopted(now))
             self._late.add(row.id)
+            self._earlier.add(row.id)
             self._pending.add(row, Standing.UNCONFIRMED)
             self._make_ready(row.subject)
             if self._told.get(row.subject, row.rank + 1) <= row.rank:

@@ -17,6 +17,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     GuestSeen,
     Inconclusive,
     LibvirtAway,
+    NeverSent,
     NotKnown,
     ReportSettled,
 )
@@ -309,6 +310,35 @@ def test_three_reports_an_hour_then_hold_and_shout_once() -> None:
     assert "3 times within the hour" in play.verdicts[-1].evidence
     play.goes_silent(times=5)
     assert not play.notified and not play.verdicts
+
+
+@pytest.mark.parametrize("where", ["there", "gone", "gone and back"])
+def test_a_report_that_was_taken_back_counts_unless_masakari_has_certainly_not_got_it(where: str) -> None:
+    """masakari-api is down: whoever flaps meanwhile must not be held when it hangs for good."""
+    play = healthy(reports_per_hour=2).goes_silent(times=3).settled().answers()
+    play.after(60).goes_silent(times=3)
+    made = play.state.guests[A].waiting
+    assert made is not None
+    if where == "there":
+        play.answers()
+    else:
+        play.feed(GuestGone(A, "it stopped"))
+    assert play.withdrawn == [f"vm:{A}"]
+    if where == "gone and back":
+        play.seen().answers()
+    play.feed(NeverSent(A, made))
+    play.feed(NeverSent(A, made))  # of one that does not count any more it is no news
+    assert not play.commands
+    if where == "gone":
+        play.seen().answers()
+    play.restart_monitor().seen().answers()
+    assert play.after(60).goes_silent(times=3).notified == [REPORT], "masakari has got one of three"
+    assert not play.settled().answers().goes_silent(times=3).notified and play.rulings[-1] is Ruling.HELD
+
+
+def test_of_a_guest_that_nobody_knows_it_is_no_news_that_its_report_was_never_sent() -> None:
+    play = healthy()
+    assert not play.feed(NeverSent(B, play.now.wall)).commands
 
 
 def test_a_guest_still_silent_when_the_hour_is_over_is_reported() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.core.decision import (
+    NOTHING,
     Command,
     Decision,
     Instant,
@@ -18,6 +19,7 @@ from masakarimonitors.core.decision import (
     Ruling,
     Verdict,
     WakeAt,
+    Withdraw,
     Woken,
 )
 from masakarimonitors.core.notification import (
@@ -29,6 +31,7 @@ from masakarimonitors.core.notification import (
     Notification,
     ProcessNotification,
     ReportStatus,
+    Settled,
     VmNotification,
 )
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
@@ -203,6 +206,50 @@ async def test_what_became_of_a_report_comes_back_as_an_observation() -> None:
         assert seen[-1] == ("report", "process:x delivered 202")
         for task in running:
             task.cancel()
+
+
+async def test_a_report_that_was_taken_back_and_never_left_comes_back_as_an_observation() -> None:
+    """The decision that takes it back is carried out to its end, and that is seen after it."""
+    store = MemoryStore()
+    clock, source = FakeClock(), Script()
+    outbox = Outbox(store, clock)
+    await outbox.open()
+    notification = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "x")
+    seen: list[object] = []
+
+    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
+        seen.append(observation)
+        match observation:
+            case "failed":
+                return state, Decision((Notify(notification, "it died"),))
+            case "back":
+                return state, Decision((Withdraw("process:x", "it runs"), Remember("last", {"said": "back"})))
+        return state, NOTHING
+
+    def unsent(report: Settled, now: Instant) -> str:
+        if len(seen) > 3:
+            raise RuntimeError("a bug")
+        return f"{report.subject} {report.made_at == notification.generated_time}"
+
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor", state=(), decide=decide, sources=(source,), unsent=unsent
+    )
+    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, daemon)]
+        await settle()
+        for word in ("failed", "back"):
+            source.emit(word)
+            await settle()
+        assert seen == ["failed", "back", "process:x True"]
+        for word in ("failed", "back"):
+            source.emit(word)
+            await settle()
+        assert seen[3:] == ["failed", "back"] and not outbox.waiting
+        for task in running:
+            task.cancel()
+    await outbox.close()
+    assert dict(store.load().memory) == {"last": {"said": "back"}}
 
 
 class Transactions(MemoryStore):

@@ -28,6 +28,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Inconclusive,
     LibvirtAway,
     Missed,
+    NeverSent,
     NotKnown,
     Observation,
     ReportSettled,
@@ -55,6 +56,7 @@ Seen = (
     | Counters
     | NotKnown
     | ReportSettled
+    | NeverSent
     | HostSeen
     | Woken
 )
@@ -114,6 +116,11 @@ class Decider:
                 if guest is None:
                     return report.settle_kept(state, observation, now)
                 return apply(state, guest, partial(report.settle, settled=observation, now=now))
+            case NeverSent(uuid):
+                guest = state.guests.get(uuid)
+                if guest is None:
+                    return report.uncount_kept(state, observation)
+                return apply(state, guest, partial(report.uncount, unsent=observation))
             case HostSeen():
                 return again.see_host(state, observation, now)
             case Woken(key=key) if key == LOOK:

@@ -232,6 +232,14 @@ class ReportSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class NeverSent:
+    """The report about a guest that was made at `made_at` was taken back, and masakari has certainly not got it."""
+
+    uuid: str
+    made_at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ChecksChanged:
     """The operator's file names these checks by now: the misses in a row that make a report, by name.
 
@@ -266,6 +274,7 @@ Observation = (
     | Counters
     | NotKnown
     | ReportSettled
+    | NeverSent
     | HostSeen
     | ChecksChanged
     | RulesChanged[GuestRules]

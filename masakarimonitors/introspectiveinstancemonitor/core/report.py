@@ -27,7 +27,7 @@ from masakarimonitors.core.offers.again import Ended
 from masakarimonitors.core.storm import TOGETHER, Failing, GuardPolicy, StormRound, weigh
 from masakarimonitors.core.storm_memory import note, stand_again
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step
-from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, ReportSettled
+from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, NeverSent, ReportSettled
 from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import QUIET
 from masakarimonitors.introspectiveinstancemonitor.core.reported import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
@@ -158,6 +158,27 @@ def settle_kept(state: State, settled: ReportSettled, now: Instant) -> tuple[Sta
     kept = MappingProxyType({**state.kept, settled.uuid: after})
     noted = Decision((Remember(KEY + settled.uuid, memo(after)),))
     return replace(state, kept=kept), decision + noted
+
+
+def uncount(guest: Guest, unsent: NeverSent) -> tuple[Guest, Decision]:
+    """The report that was made at that moment does not count: masakari resets nobody for what it has not got."""
+    return replace(guest, reports=_without(guest.reports, unsent.made_at)), NOTHING
+
+
+def uncount_kept(state: State, unsent: NeverSent) -> tuple[State, Decision]:
+    """The same of a guest that has gone: noted in what is kept of it."""
+    before = state.kept.get(unsent.uuid)
+    if before is None or unsent.made_at not in before.reports:
+        return state, NOTHING
+    after = replace(before, reports=_without(before.reports, unsent.made_at))
+    kept = MappingProxyType({**state.kept, unsent.uuid: after})
+    return replace(state, kept=kept), Decision((Remember(KEY + unsent.uuid, memo(after)),))
+
+
+def _without(
+    reports: tuple[datetime.datetime, ...], made_at: datetime.datetime
+) -> tuple[datetime.datetime, ...]:
+    return tuple(report for report in reports if report != made_at)
 
 
 def _say_not_taken(uuid: str, name: str, probe: str) -> Decision:

@@ -18,10 +18,11 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Census,
     Inconclusive,
     LibvirtAway,
+    NeverSent,
     ReportSettled,
     Unwatched,
 )
-from masakarimonitors.introspectiveinstancemonitor.monitor import describe, policy_of, settled, views
+from masakarimonitors.introspectiveinstancemonitor.monitor import describe, policy_of, settled, unsent, views
 from masakarimonitors.introspectiveinstancemonitor.sources.check_file import read
 from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow
@@ -132,8 +133,10 @@ def test_the_end_of_a_report_is_told_with_the_moment_at_which_it_was_made() -> N
         assert settled(ended, play.now) == ReportSettled(A, made_at)
         refused = replace(ended, status=ReportStatus.REFUSED)
         assert settled(refused, play.now) == ReportSettled(A, made_at, delivered=False)
+        assert unsent(replace(ended, status=ReportStatus.WITHDRAWN), play.now) == NeverSent(A, made_at)
     process = ProcessNotification("compute1", made_at, HostEvent.STOPPED, "nova-compute")
     assert settled(Settled("process:nova-compute", process, ReportStatus.DELIVERED), play.now) is None
+    assert unsent(Settled("process:nova-compute", process, ReportStatus.WITHDRAWN), play.now) is None
 
 
 def test_the_options_become_the_policy_and_the_threshold_counts_as_openstacks(tmp_path: Path) -> None:

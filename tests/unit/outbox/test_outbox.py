@@ -326,3 +326,42 @@ async def test_what_is_followed_is_known_at_the_next_start_until_its_end_is() ->
         await settle()
     async with writing(store, clock) as outbox:
         assert outbox.followed() == []
+
+
+@pytest.mark.parametrize(
+    ("offered", "told"),
+    [
+        ("never", True),
+        ("it was refused the way", True),
+        ("the answer was lost", False),
+        ("is under way", False),
+    ],
+)
+async def test_of_a_report_that_is_taken_back_it_is_told_that_masakari_has_certainly_not_got_it(
+    offered: str, told: bool
+) -> None:
+    clock, unsent = FakeClock(), list[int]()
+    async with writing(MemoryStore(), clock) as outbox:
+        outbox.watch_unsent(lambda row: unsent.append(row.id))
+        (row,) = outbox.submit([report(clock, "a")], clock.now())
+        await settle()
+        if offered != "never":
+            assert await outbox.mark(replace(row, attempts=1, in_doubt=True))
+        if offered in ("it was refused the way", "the answer was lost"):
+            outbox.settle(replace(row, attempts=1, in_doubt=offered == "the answer was lost"))
+        outbox.submit([Withdraw("process:a", "it runs")], clock.now())
+        assert unsent == ([row.id] if told else [])
+
+
+async def test_of_what_an_earlier_run_left_nobody_can_say_that_it_was_never_sent() -> None:
+    """A disk that took nothing may not have noted that it was offered; and an earlier release may have noted less."""
+    store, clock, unsent = MemoryStore(), FakeClock(), list[int]()
+    async with writing(store, clock) as outbox:
+        outbox.submit([report(clock, "a"), report(clock, "b")], clock.now())
+    async with writing(store, clock) as outbox:
+        outbox.watch_unsent(lambda row: unsent.append(row.id))
+        old, other = outbox.unconfirmed()
+        outbox.confirm(old)
+        assert outbox.take_back(other, "it runs", clock.now()) is not None
+        outbox.submit([Withdraw("process:a", "it runs")], clock.now())
+        assert not outbox.waiting and unsent == []

@@ -566,3 +566,23 @@ async def test_where_nothing_is_sent_a_report_ends_as_what_would_have_been() -> 
     assert [(row.status, row.answer, row.followed) for row in ended] == [
         (ReportStatus.WOULD_BE_SENT, "a shadow", "")
     ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (Unreachable("connection refused", maybe_accepted=False), True),
+        (Unreachable("the connection broke", maybe_accepted=True), False),
+    ],
+)
+async def test_of_one_that_was_offered_and_taken_back_it_is_known_whether_masakari_may_have_it(
+    outcome: Outcome, told: bool
+) -> None:
+    async with stage(lambda notification: outcome) as one:
+        unsent: list[str] = []
+        one.outbox.watch_unsent(lambda row: unsent.append(row.subject))
+        await one.submit(one.report("a"))
+        await one.clock.advance(POLICY.retry_interval)
+        assert one.names() == ["a", "a"]
+        await one.submit(Withdraw("process:a", "it runs"))
+        assert unsent == ["process:a"] * told
