@@ -7,6 +7,7 @@ second is made only when the first has shown that QEMU uses processor time.
 """
 
 import asyncio
+import contextlib
 import datetime
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from masakarimonitors.libvirt.domain_state import ControlState
 from masakarimonitors.libvirt.faults import Unanswered, Unavailable
 from masakarimonitors.libvirt.kept import KeptSessions
 from masakarimonitors.libvirt.session import OpenSession, session
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, pause
 
 FROM_LIBVIRTD = 5.0
 """Seconds for what libvirtd knows by itself; it answers in milliseconds when it has a worker free."""
@@ -42,7 +43,11 @@ AT_ONCE = 2
 """Questions to libvirtd itself at once."""
 
 LOST_THREADS = 4
-"""Calls to QEMU monitors that may be under way at once, hung ones included: each keeps one of libvirtd's workers."""
+"""Calls to QEMU monitors that may be under way at once, hung ones included: each keeps one of libvirtd's workers (20 by
+default, which nova needs, too) until its QEMU answers or ends, whatever becomes of the connection."""
+
+FOR_A_PLACE = 1.0
+"""Seconds for which a call waits until one of these has come back: QEMUs that answer do so within milliseconds."""
 
 _STATS_VCPU, _STATS_BLOCK = 1 << 3, 1 << 5  # VIR_DOMAIN_STATS_*
 _NOWAIT = 1 << 29  # VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT: never wait for the domain's state lock
@@ -106,7 +111,9 @@ class _Libvirt:
 
     def __init__(self, uri: str, clock: Clock, open_session: OpenSession) -> None:
         self._clock = clock
-        self._asking: set[object] = set()
+        # Whose monitor each call that is not back is a question to; and that one is back.
+        self._asking: dict[object, str] = {}
+        self._back = asyncio.Event()
         # Calls to libvirtd that are not back, and the last one about each domain that somebody waited for in vain.
         self._inside: set[object] = set()
         self._left: dict[str, object] = {}
@@ -178,23 +185,21 @@ class _Libvirt:
         return domain if domain is not None and command.run.endswith(f"-{domain.domain_id}") else None
 
     async def _ask_qemu(self, command: ReadCounters, reading: Counters) -> Counters:
-        if len(self._asking) >= LOST_THREADS:
+        if not await self._has_place():
             # Not this guest's fault: its QEMU is not asked, so it must not be called mute for that.
-            return (
-                reading
-                if reading.mute
-                else _unread(reading, "block requests not known: the monitors of other domains' QEMU hang")
-            )
-        call = object()
+            return reading if reading.mute else _unread(reading, self._no_place())
+        call, loop = object(), asyncio.get_running_loop()
 
         def ask(handle: Any) -> tuple[float, tuple[VcpuTime, ...], int | None]:
             # Counted until the call itself is back: it may hang for longer than anybody waits.
-            self._asking.add(call)
+            self._asking[call] = command.uuid
             try:
                 found = _read_stats(handle, command.uuid)
                 return self._clock.now().monotonic, *found
             finally:
-                self._asking.discard(call)
+                del self._asking[call]
+                with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
+                    loop.call_soon_threadsafe(self._back.set)
 
         async with self._qemu.one() as libvirt:
             try:
@@ -208,6 +213,21 @@ class _Libvirt:
             unread = reading.unread or "libvirt did not tell the block counters"
             return replace(reading, at=at, vcpus=vcpus, unread=unread)
         return replace(reading, at=at, vcpus=vcpus, requests=requests, unread="", mute=False)
+
+    async def _has_place(self) -> bool:
+        """Whether one more QEMU may be asked, at once or as soon as another one has answered."""
+        until = self._clock.now().monotonic + FOR_A_PLACE
+        while len(self._asking) >= LOST_THREADS:
+            left = until - self._clock.now().monotonic
+            if left <= 0 or not await pause(self._clock, left, self._back):
+                return len(self._asking) < LOST_THREADS
+        return True
+
+    def _no_place(self) -> str:
+        others = ", ".join(sorted(set(self._asking.copy().values())))
+        return (
+            f"block requests not known: no more QEMUs are asked while the monitors of {others} do not answer"
+        )
 
 
 def _unread(reading: Counters, why: str, *, mute: bool = False) -> Counters:

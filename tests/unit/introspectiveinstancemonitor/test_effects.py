@@ -14,11 +14,12 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     ReadCounters,
     VcpuTime,
 )
-from masakarimonitors.introspectiveinstancemonitor.effects import CounterReader
+from masakarimonitors.introspectiveinstancemonitor.effects import FOR_A_PLACE, LOST_THREADS, CounterReader
 from masakarimonitors.libvirt.domain_state import ControlState
 from masakarimonitors.libvirt.session import LEFT_BEHIND
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_libvirt import FakeModule, impatient, played
+from tests.fixtures.waiting import EVERY, eventually
 
 SOON = 0.2
 
@@ -99,6 +100,44 @@ async def test_of_a_qemu_whose_monitor_does_not_answer_libvirtd_tells_what_its_p
         assert isinstance(found, Counters) and not found.vcpus, (
             "one that stands still is not asked for anything"
         )
+
+
+async def test_where_four_qemus_are_mute_the_next_is_asked_when_one_answers_and_else_told_of_them(
+    libvirt: FakeModule,
+) -> None:
+    """Many guests are silent together, and those that answer slowly hold up the next for a moment alone."""
+    uri, clock = "played:///busy", FakeClock()
+    names = [f"mute{number}" for number in range(LOST_THREADS)]
+    *mute, well = libvirt.add(*names, "well")
+    for domain in (*mute, well):
+        domain.cpu, domain.stats = 5, VCPU | DISK
+    holds = [threading.Event() for _ in mute]
+    for domain, hold in zip(mute, holds, strict=True):
+        domain.mute = hold
+
+    async with reading(libvirt, uri, clock, patience=60) as reader, asyncio.TaskGroup() as tasks:
+
+        def read(name: str) -> asyncio.Task[object]:
+            command = replace(look_at(name, uri), blocks=True, cpu_before=1)
+            return tasks.create_task(reader.perform(command))
+
+        for name in names:
+            read(name)
+        await eventually(lambda: all(one.stats_asked for one in mute), "each of them to be asked")
+        waits = read("well")
+        while not waits.done():
+            await clock.advance(FOR_A_PLACE)
+            await asyncio.sleep(EVERY)
+        found = await waits
+        assert isinstance(found, Counters) and found.requests is None and not found.mute
+        assert found.unread.endswith(f"{', '.join(one.UUIDString() for one in mute)} do not answer")
+        waits = read("well")
+        await eventually(lambda: well.asked == 2, "the next to begin")
+        holds[0].set()
+        found = await waits
+        assert isinstance(found, Counters) and found.requests == 3
+        for hold in holds:
+            hold.set()
 
 
 async def test_a_reading_is_of_the_moment_in_which_libvirtd_was_asked(libvirt: FakeModule) -> None:
