@@ -85,8 +85,8 @@ def _dying(
         if not fits:
             unfit.append(f"no host is known by the name {name}{meant(name, known)}")
     for glob in arguments.rack:
-        ours = [host for host in known if fnmatch.fnmatchcase(domains.get(host, ""), glob)]
-        found |= dict.fromkeys(host for host in ours if host in domains)
+        ours = [host for host in known if host in domains and fnmatch.fnmatchcase(domains[host], glob)]
+        found |= dict.fromkeys(ours)
         if not ours:
             there = ", ".join(sorted(set(domains.values()))) or "none: [host] failure_domains_file names none"
             unfit.append(f"no host that is known stands in a failure domain {glob} (there is: {there})")

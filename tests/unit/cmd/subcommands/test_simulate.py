@@ -106,6 +106,7 @@ def test_a_bmc_is_taken_for_proof_where_one_is_named(
         (["host:node02", "--hosts", ","], "--hosts: it names no host"),
         (["host:node02", "--hosts", "8", "--link", "lan"], "no link lan (there is: manage, tenant, storage)"),
         (["--rack", "rack9", "--hosts", "8"], "stands in a failure domain rack9 (there is: rack0,"),
+        (["--rack", "*", "--hosts", "a,b"], "no host that is known stands in a failure domain *"),
         (["process:unknown"], "the process list has no unknown"),
     ],
 )
