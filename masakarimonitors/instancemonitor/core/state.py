@@ -399,6 +399,8 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
             value["dropped"] = instance.dropped
         if instance.made:
             value["made"] = instance.made
+    if instance.phase is Phase.UNSURE and instance.before_reboot and instance.reported > instance.since:
+        value["reported"] = instance.reported
     if instance.since and instance.phase in (Phase.UP, Phase.ARRIVING, Phase.UNSURE):
         value["since"] = instance.since
     if instance.held and (instance.phase is Phase.UNSURE or instance.phase in DEAD):

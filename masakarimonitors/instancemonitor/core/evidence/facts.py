@@ -241,6 +241,8 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
         return (
             Seen(Fact.DIED, why, evidence) if whose is _Whose.KNOWN else Seen(Fact.UNSURE, _UNTOLD, evidence),
         )
+    if whose is not _Whose.UNSEEN and _was_told_before_reboot(known):
+        return (Seen(Fact.HOST_RESTARTED, OUTDATED, evidence),)
     if died and known.phase is not Phase.DOWN and _may_be_aborted(reading, known):
         told = "its log tells of a later live migration, which may have been aborted, and not how the life before ended"
         return (Seen(Fact.UNSURE, told, evidence),)
@@ -251,6 +253,15 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
     if known.phase is Phase.DOWN:
         return _unknown_life(reading, whose, fate, looked, why)
     return (Seen(Fact.DIED if died else Fact.UNSURE, why, evidence),)
+
+
+def _was_told_before_reboot(known: Instance) -> bool:
+    """Whether its last death is reported, before this host was restarted: it is not reported once more.
+
+    What libvirt knows is of a life since then, but only a libvirt of this very host: that of another one was not
+    restarted with it, and tells of the old death as before.
+    """
+    return known.phase is Phase.UNSURE and known.before_reboot and known.reported > known.since
 
 
 def _unknown_life(reading: Reading, whose: _Whose, fate: Fate, looked: float, why: str) -> tuple[Seen, ...]:
