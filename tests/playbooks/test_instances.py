@@ -178,6 +178,15 @@ def test_a_second_life_that_began_and_ended_unseen_is_reported() -> None:
     assert play.census(off(ShutoffReason.CRASHED, started=recovered)) == []
 
 
+def test_nor_does_one_that_was_set_back_since_that_life_began() -> None:
+    play = Play()
+    play.census(running())
+    assert play.event(STOPPED, 5) == [FAILED]
+    started = play.now.wall.timestamp() + 30
+    play.wait(60)
+    assert play.census(off(ShutoffReason.CRASHED, last_words="crashed", started=started)) == []
+
+
 def test_a_clock_that_was_set_back_does_not_make_one_death_a_new_one_at_every_look() -> None:
     play = Play()
     started = play.now.wall.timestamp()

@@ -186,6 +186,9 @@ class _Whose(Enum):
 def _whose(reading: Reading, known: Instance, looked: float, now: float) -> _Whose:
     if reading.started and reading.started == known.life:
         return _Whose.KNOWN
+    # Where nothing can have been missed since it died, no clock that was set back makes it another life.
+    if known.phase in DEAD and not known.unwatched:
+        return _Whose.KNOWN
     floor = max(looked, known.reported)
     # A start that failed and did not get its end into the log is no life.
     if reading.reason is ShutoffReason.FAILED and reading.started and not reading.last_words:
@@ -201,8 +204,9 @@ def _whose(reading: Reading, known: Instance, looked: float, now: float) -> _Who
 def _panicked(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:
     """Its QEMU keeps a crashed guest, which so has run here: the one that was reported, or that of a later life?"""
     crash = Seen(Fact.PANICKED, "its guest had crashed when libvirt was asked", "state CRASHED")
-    another = _likeness(known, reading.instance) is Likeness.ANOTHER
-    if known.phase in DEAD and (another or _whose(reading, known, looked, now) is _Whose.UNSEEN):
+    likeness = _likeness(known, reading.instance)
+    unseen = likeness is not Likeness.SAME and _whose(reading, known, looked, now) is _Whose.UNSEEN
+    if known.phase in DEAD and (unseen or likeness is Likeness.ANOTHER):
         return BEGAN, crash
     if 0 < reading.started <= known.reported <= now:
         return (crash,)  # by its log the life that is kept began before that report

@@ -200,7 +200,7 @@ def test_a_later_life_that_an_earlier_look_could_not_tell_of_is_still_a_question
 
 @pytest.mark.parametrize("phase", [Phase.DOWN, *DEAD])
 def test_a_life_that_began_after_all_looks_and_is_over_was_seen_by_nobody(phase: Phase) -> None:
-    known = instance(phase, reported=500.0 if phase in DEAD else 0.0)
+    known = instance(phase, reported=500.0 if phase in DEAD else 0.0, hearing=MISSED)
     died = off(CRASHED, started=700.0)
     both = [Fact.LIVES, Fact.DIED]
     assert read(died, known, looked=600.0) == both
@@ -210,6 +210,8 @@ def test_a_life_that_began_after_all_looks_and_is_over_was_seen_by_nobody(phase:
     assert read(died, known, looked=800.0) != both, "it began before"
     assert read(off(CRASHED, started=NOW + 1), known, looked=600.0) != both, "a clock was set back"
     assert read(died, replace(known, life=700.0), looked=600.0) != both, "it is known"
+    if phase in DEAD:
+        assert read(died, replace(known, hearing=WHOLE), looked=600.0) != both, "it would have been heard"
     assert read(off(CRASHED, started=700.0, arrived=True), known, looked=600.0) != both, (
         "it may not have arrived"
     )
@@ -219,7 +221,9 @@ def test_a_life_that_began_after_all_looks_and_is_over_was_seen_by_nobody(phase:
 
 def test_a_guest_of_a_later_life_that_panicked_unseen() -> None:
     panicked = Reading(instance=INSTANCE, power=Power.PANICKED, started=700.0)
-    assert read(panicked, instance(Phase.PANICKED, reported=500.0)) == [Fact.LIVES, Fact.PANICKED]
+    known = instance(Phase.PANICKED, reported=500.0, hearing=MISSED)
+    assert read(panicked, known) == [Fact.LIVES, Fact.PANICKED]
+    assert read(panicked, replace(known, hearing=WHOLE)) == [Fact.PANICKED], "it would have been heard"
     assert read(panicked, instance(Phase.PANICKED, reported=800.0)) == [Fact.PANICKED]
     again = Reading(instance=replace(INSTANCE, run=8), power=Power.PANICKED)
     for known, fact in (
