@@ -486,6 +486,25 @@ def test_nor_where_its_log_does_not_tell_when_that_began(log_read: bool) -> None
     assert play.alarm
 
 
+@pytest.mark.parametrize("cut_off", CUT_OFF)
+@pytest.mark.parametrize("again", [False, True])
+def test_nor_where_a_look_has_shown_how_that_began(again: bool, cut_off: Reading) -> None:
+    """`again`: and then the monitor was restarted."""
+    first, later = replace(INSTANCE, run=2), replace(INSTANCE, run=3)
+    play = Play()
+    play.event(STARTED, 0, first)
+    play.see(LibvirtAway(URI, "gone"))
+    began = play.wait(60).now.wall.timestamp()
+    play.wait(3).see(LibvirtBack(URI))
+    play.census(Reading(instance=later, power=Power.STARTING))
+    if again:
+        play.restart()
+    else:
+        play.see(LibvirtAway(URI, "gone"))
+        play.see(LibvirtBack(URI))
+    assert play.wait(5).census(replace(cut_off, started=began)) == [] and play.alarm
+
+
 @pytest.mark.parametrize("reading", CUT_OFF[:2] + CUT_OFF[3:])
 def test_but_the_life_that_was_seen_up_is_one(reading: Reading) -> None:
     play = Play()

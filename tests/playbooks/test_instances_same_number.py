@@ -18,7 +18,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Power,
     Reading,
 )
-from masakarimonitors.libvirt.domain_state import Crashed, Lifecycle, ShutoffReason, Suspended
+from masakarimonitors.libvirt.domain_state import Crashed, Lifecycle, ShutoffReason, Stopped, Suspended
 from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
 
 REPORT = "report LIFECYCLE/STOPPED_FAILED"
@@ -205,3 +205,28 @@ def test_nor_does_a_look_at_its_start_of_which_nobody_heard_how_that_went_on() -
     assert play.census(Reading(instance=later, power=Power.STARTING)) == []
     away(play, "libvirt")
     assert REPORT in play.census(Reading(instance=replace(LATER, run=8), power=Power.PANICKED))
+
+
+@pytest.mark.parametrize("ended", [Lifecycle.STOPPED, Lifecycle.CRASHED])
+def test_a_life_that_is_heard_to_begin_with_the_number_of_one_that_is_over_is_reported_once(
+    ended: Lifecycle,
+) -> None:
+    """It crashes before anything but events has told of it."""
+    play = Play()
+    play.census(running(FIRST))
+    if ended is Lifecycle.STOPPED:
+        play.event(ended, Stopped.SHUTDOWN, FIRST)
+    else:
+        assert play.event(Lifecycle.STOPPED, Stopped.FAILED, FIRST) == [REPORT]
+    away(play, "libvirt")
+    play.census(off(ShutoffReason.SHUTDOWN if ended is Lifecycle.STOPPED else ShutoffReason.CRASHED))
+    play.event(Lifecycle.STARTED, 0, LATER)
+    assert play.event(Lifecycle.CRASHED, Crashed.PANICKED, LATER) == [REPORT]
+    assert play.census(Reading(instance=LATER, power=Power.PANICKED)) == [], "once"
+
+
+def test_a_clock_that_was_set_back_makes_no_later_life_of_one_that_is_kept() -> None:
+    play = crashed(unheard="monitor")
+    play.wait(300)
+    started = play.now.wall.timestamp() - 100  # by a clock that was ahead
+    assert play.census(Reading(instance=FIRST, power=Power.PANICKED, started=started, log_read=True)) == []

@@ -17,6 +17,8 @@ from masakarimonitors.libvirt.life import Likeness
 
 HERE = (Fact.LIVES, Fact.STANDS)
 """With these it is known to be here, and not to be over."""
+_ALIVE = (Phase.UP, Phase.ARRIVING, Phase.PANICKED)
+"""In these it has a QEMU."""
 # What leaves it open whether the reason for an alarm is gone.
 _SILENT = (Fact.STARTING, Fact.UNDEFINED)
 _SIGNS = {
@@ -51,8 +53,12 @@ def identified_by(told: Seen | None, known: Instance, identity: Identity) -> Ide
 
 
 def named(known: Instance, identity: Identity) -> Identity:
-    """Of which life an event tells: within one libvirtd, of which nothing was missed, its number alone says that."""
-    same = not known.unwatched and 0 < known.identity.run == identity.run
+    """Of which life an event tells: within one libvirtd, of which nothing was missed, its number alone says that.
+
+    Not of one that is over: nothing more is told of that life, but a libvirtd that was started anew since may give its
+    number to the next one.
+    """
+    same = known.phase in _ALIVE and not known.unwatched and 0 < known.identity.run == identity.run
     return replace(identity, born=0) if same else identity
 
 
@@ -66,8 +72,8 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
         return replace(known, missed=0).asked(Step.LISTED).looked(Look.SILENT, looked)
     look = Look.HIDES if facts.hides_its_last_life(reading, known) else Look.TELLS
     identity = identified(known, reading.instance)
-    if reading.power is Power.STARTING:  # which may fail
-        identity = identified_by(None, known, reading.instance)
+    if reading.power is Power.STARTING:  # which may fail, so that the life that was seen last stays that
+        identity = replace(known.identity, name=reading.instance.name)
     instance = replace(
         known,
         identity=identity,
