@@ -28,6 +28,7 @@ from masakarimonitors.instancemonitor.core.evidence import (
     marks,
     order,
 )
+from masakarimonitors.instancemonitor.core.evidence.looks import begin_look, look_at, looked_at, note_looks
 from masakarimonitors.instancemonitor.core.evidence.marks import HERE
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, Seen, move
 from masakarimonitors.instancemonitor.core.observation import (
@@ -59,11 +60,7 @@ from masakarimonitors.instancemonitor.core.state import (
     Instance,
     Policy,
     State,
-    begin_look,
     keep,
-    look_at,
-    looked_at,
-    note_looks,
 )
 from masakarimonitors.libvirt.domain_state import Lifecycle
 from masakarimonitors.libvirt.life import Likeness

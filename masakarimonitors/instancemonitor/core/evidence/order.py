@@ -11,10 +11,11 @@ was never seen or is forgotten, is known by the last census all the same: that d
 from dataclasses import replace
 
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.instancemonitor.core.evidence.looks import looked_at
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD
 from masakarimonitors.instancemonitor.core.observation import Census, DomainEvent, LifecycleChanged, Rebooted
 from masakarimonitors.instancemonitor.core.sight.legible import Look
-from masakarimonitors.instancemonitor.core.state import Instance, Place, State, looked_at
+from masakarimonitors.instancemonitor.core.state import Instance, Place, State
 
 
 def is_outdated(state: State, census: Census) -> bool:
