@@ -522,6 +522,30 @@ def test_what_falls_after_the_operator_has_put_the_host_back_is_reported_anew() 
     assert len(notified(play.all_commands)) == 2
 
 
+def test_a_clock_that_is_set_back_makes_no_report_one_of_the_future_that_stands_until_then() -> None:
+    """A host whose hardware clock was years ahead until the time was heard of."""
+    play = reported()
+    play.report_ends(ReportStatus.DELIVERED)
+    stays_down(play, maintenance=True, seconds=400)
+    play.running()
+    play.survives()
+    play.set_forward = -3 * 365 * 86400.0
+    stays_up(play, maintenance=False)
+    assert play.process.told is None
+    play.gone()
+    stays_down(play, maintenance=False, seconds=120)
+    assert len(notified(play.all_commands)) == 2
+
+
+def test_what_is_down_when_the_clock_is_set_back_is_told_anew_where_masakari_does_not_say_what_it_made_of_it() -> (
+    None
+):
+    later = two_weeks_later(delivered(), seconds=60)
+    later.set_forward = -3 * 365 * 86400.0
+    stays_down(later, maintenance=None, seconds=1800)
+    assert len(notified(later.all_commands)) == 1
+
+
 def test_what_stays_down_when_the_operator_puts_the_host_back_is_reported_anew() -> None:
     play = reported()
     play.report_ends(ReportStatus.DELIVERED)

@@ -76,9 +76,12 @@ class Report:
         return self.fate is Fate.DELIVERED and self.stood_at is not None
 
     def is_old(self, now: datetime.datetime) -> bool:
-        """Whether it was made, and masakari last said that it stands, so long ago that one more is better than none."""
+        """Whether it was made, and masakari last said that it stands, so long ago that one more is better than none.
+
+        That it was in the future is no better: the clock was set back since.
+        """
         made = self.stood_at or self.waited_at or self.reported_at or self.made_at
-        return made is not None and (now - made).total_seconds() > _OLD
+        return made is not None and abs((now - made).total_seconds()) > _OLD
 
     @property
     def may_be_lost(self) -> bool:

@@ -218,8 +218,10 @@ def _was_told(policy: Policy) -> str:
 
 
 def _before(reported_at: datetime.datetime | None, at: datetime.datetime) -> bool:
-    """Whether masakari had time to put the host on maintenance because of it."""
-    return reported_at is None or (at - reported_at).total_seconds() > _ACTS_WITHIN
+    """Whether masakari had time to put the host on maintenance because of it; where the clock was set back since by
+    more than that, nobody knows when it was, and to wait for that day would be to wait for years.
+    """
+    return reported_at is None or abs((at - reported_at).total_seconds()) > _ACTS_WITHIN
 
 
 _ACTS_WITHIN = 300.0
