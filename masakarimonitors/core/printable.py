@@ -13,7 +13,8 @@ MASK = "***"
 # Each is looked for by hand first, as most texts have none, and a storm is a thousand of them at once.
 _NAMED = ("token", "authorization", "password", "passwd", "passphrase", "secret", "key")
 _OPTIONS = (*_NAMED, "pass", "pwd", "credential")
-_LOGIN = re.compile(r"(?<=//)[^/@\s]*@")
+# Up to the last of several: a password may hold one, and an address several logins, as one of a message queue does.
+_LOGIN = re.compile(r"(?<=//)[^/@\s]*@(?:[^/@\s\"']*@)*")
 # What is hidden already stays so, also where what follows its quote belongs to another document. In quotes up to the
 # same ones, which stand with backslashes where it is JSON within JSON.
 _HIDDEN = r"(?:(?:bearer|basic)\s{1,8})?\\*[\"']?\*\*\*|<secret>|<\d+ characters"

@@ -46,6 +46,8 @@ def test_whatever_it_is_given_it_shows_on_one_line(text: str, longest: int) -> N
     "text",
     [
         "GET https://admin:geheim@keystone:5000/v3",
+        "http://admin:ganz@geheim@keystone:5000/v3",
+        "rabbit://nova:geheim@a:5672,nova:geheim@b:5672//",
         "X-Auth-Token: geheim",
         "Authorization: Bearer geheim",
         '{"password": "geheim geheim"}',
@@ -83,6 +85,10 @@ def test_what_looks_like_a_secret_is_not_shown(text: str) -> None:
 )
 def test_what_is_none_stays(text: str) -> None:
     assert masked(text) == text
+
+
+def test_what_stands_behind_an_address_in_the_same_document_stays() -> None:
+    assert masked('{"at":"//a:geheim@b","by":"c@d"}') == '{"at":"//***@b","by":"c@d"}'
 
 
 @given(st.text())
