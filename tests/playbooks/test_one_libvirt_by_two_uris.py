@@ -130,6 +130,21 @@ def test_so_is_that_of_a_life_that_nobody_saw() -> None:
     assert reports(play) == 1 and "STOPPED_FAILED" in play.reports[0][1]
 
 
+@pytest.mark.parametrize("later", [False, True])
+def test_so_is_that_of_a_life_that_one_of_them_heard(later: bool) -> None:
+    """The other one was away from before its start until after its death; `later`: it died in yet another life."""
+    play = both(off(ShutoffReason.SHUTDOWN))
+    play.see(LibvirtAway(AGAIN, "gone"))
+    started = play.wait(10).now.wall.timestamp()
+    play.wait(2).event(STARTED, 0, HERE)
+    assert play.wait(10).event(STOPPED, 5, HERE) == [REPORT]
+    if later:
+        started = play.wait(10).now.wall.timestamp()
+    play.wait(2).see(LibvirtBack(AGAIN))
+    dead = replace(off(ShutoffReason.CRASHED, started=started), instance=replace(INSTANCE, uri=AGAIN))
+    assert (REPORT in play.see(Census(AGAIN, (dead,), play.number, HOST))) is later
+
+
 def test_two_hosts_are_no_one_though_their_numbers_are_the_same() -> None:
     play = both()
     other = "another-host"

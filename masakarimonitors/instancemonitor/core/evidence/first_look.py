@@ -144,7 +144,8 @@ def _twin(state: State, known: Instance, started: float = 0.0) -> tuple[Instance
     for other in _elsewhere(state, known):
         if not host or host != state.hosts.get(other.identity.uri) or other.phase not in DEAD:
             continue
-        if 0 < started == other.life:
+        # The last life there: one that began later than the death that was reported would be another one.
+        if 0 < started == other.life or 0 < started <= other.reported:
             return other, Likeness.SAME
         # Each of the two may have been seen at a libvirtd that was started anew since the other one was.
         likeness = (known if known.unwatched else other).likeness(
