@@ -103,7 +103,7 @@ def explain(state: State, policy: Policy, subject: str, now: Instant) -> Explain
     subject = f"{SUBJECT}{known}"
     if flagged is not None:
         return _on_maintenance(court, flagged)
-    if known == policy.own:
+    if policy.is_own(known):
         why = "it is this monitor's own host, which it never judges: ask on the host of the reporter, or any other"
         return Explained(subject=subject, standing=Standing.UNWATCHED, why=why)
     why = "masakari has it in a failover segment, but no link lists it: nothing watches it"

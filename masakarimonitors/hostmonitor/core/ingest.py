@@ -112,7 +112,7 @@ def _take_sample(policy: Policy, state: State, sample: Sample, now: Instant) -> 
     for host, sighting in sample.hosts.items():
         before = hosts.get(host)
         if before is None:
-            if host == policy.own or sighting.value is Membership.UNKNOWN:
+            if policy.is_own(host) or sighting.value is Membership.UNKNOWN:
                 continue
             before = blank
         old = before.links[at]
@@ -120,7 +120,7 @@ def _take_sample(policy: Policy, state: State, sample: Sample, now: Instant) -> 
         new = made.get(key)
         if new is None:
             new = made[key] = observe(old, sighting, now.monotonic, live)
-        if new is not old and host != policy.own:
+        if new is not old and not policy.is_own(host):
             changed[host] = _on_link(before, at, new)
     if sample.whole:
         for host in hosts.keys() - sample.hosts.keys():
@@ -357,7 +357,7 @@ def _take_work(policy: Policy, state: State, seen: WorkSeen, now: Instant) -> Ne
     if not begins and len(policy.matrix.sequence) == 1:
         record = NO_WORK  # there is no other link that may show it still
     same = (record.shown_by, record.kept) == (before.shown_by, before.kept)
-    if seen.host == policy.own or (same and (not begins or host.work is seen.work)):
+    if policy.is_own(seen.host) or (same and (not begins or host.work is seen.work)):
         return News(cluster=state.cluster)
     if begins:
         after = replace(host, work=seen.work, work_record=record)

@@ -65,7 +65,7 @@ class Driver:
     """The links by name, in order, and which vectors mean recovery. One link: `matrix.single(name)`."""
     sources: Sequence[Source[Observation]]
     own_names: frozenset[str] = frozenset()
-    """What it may call this host besides the name that it was built with, in lower case; its sources tell of none."""
+    """What it may call this host besides the name that it was built with, in lower case: whom the core never judges."""
     known_as: Callable[[], str] = lambda: ""
     """What its election calls this host, where that may be another name; empty while it is not known."""
     effects: Effects[Observation] | None = None

@@ -93,6 +93,14 @@ def test_nothing_begins_with_a_host_that_is_not_listed_nor_with_this_one() -> No
     assert one(take(seen(node09=D)), "node09").links[2].value is D
 
 
+def test_nothing_begins_with_this_host_by_whichever_name_its_cluster_lists_it() -> None:
+    rules = replace(RULES, own_names=frozenset({"node-of-us"}))
+    state = State(hosts={}, cluster=Cluster(views=dict.fromkeys(THREE, SEEN)))
+    listing = Sample("storage", {"node-of-us": Sighting(U), "node05": Sighting(U)}, NOW, True)
+    assert ingest(rules, state, listing, NOW).hosts.keys() == {"node05"}
+    assert not ingest(rules, state, WorkSeen("node-of-us", Work.STANDBY, "so", NOW), NOW).hosts
+
+
 def test_a_whole_listing_says_who_is_not_listed_any_more() -> None:
     after = take(seen(whole=True), node05=host((U, U, D)), node06=host((U, U, U)))
     assert (one(after).links[2].value, one(after, "node06").links[2].value) == (D, X)
