@@ -18,6 +18,10 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 BEAT = 0.5
 """Seconds of monotonic time from one moment to the next at which those who look now and then look together."""
+DOWNBEAT = 1.0
+"""Seconds between those of these moments at which all who look every so many whole seconds look."""
+_MOMENT = 0.45
+"""Seconds of which a pause is at least: a little less than a beat, of which what was done at the last one took some."""
 _NEARLY = 0.001
 """Seconds before such a moment that count as the moment itself: a timer may go off a little early."""
 
@@ -55,9 +59,19 @@ def beat(clock: Clock, seconds: float) -> float:
 
 
 def beat_within(seconds: float, now: float) -> float:
-    """The last beat within so many seconds of the monotonic second `now`: never after them, nor by a `BEAT` before."""
+    """A beat within so many seconds of the monotonic second `now`: never after them, and from then on so often.
+
+    Of whole seconds it is one that they divide, if there is a moment left until then: who looks every two seconds and
+    who looks every five would else wake the process at different beats for ever. Else it is the last one.
+    """
     end = now + seconds
-    return end if seconds < BEAT else min(end, math.floor((end + _NEARLY) / BEAT) * BEAT)
+    if seconds < BEAT:
+        return end
+    for step in (seconds, DOWNBEAT) if seconds % DOWNBEAT == 0 else ():
+        found = math.floor((end + _NEARLY) / step) * step
+        if found - now >= _MOMENT:
+            return min(end, found)
+    return min(end, math.floor((end + _NEARLY) / BEAT) * BEAT)
 
 
 def boot_id(otherwise: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.system.clock import BEAT, SystemClock, beat, beat_within, boot_id, pause, wait
+from masakarimonitors.system.clock import BEAT, DOWNBEAT, SystemClock, beat, beat_within, boot_id, pause, wait
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_loop import FakeLoop, LoopClock, run
 
@@ -50,14 +50,23 @@ def test_a_boot_has_one_identity() -> None:
 
 @given(
     now=st.floats(0.0, 1e8),
-    seconds=st.floats(0.0, 3600.0),
+    seconds=st.floats(0.0, 3600.0) | st.integers(0, 60).map(float),
 )
 def test_a_pause_to_the_beat_is_never_longer_and_hardly_shorter(now: float, seconds: float) -> None:
     end = beat_within(seconds, now)
     assert now <= end <= now + seconds
     if seconds >= BEAT:
-        assert end > now + seconds - BEAT
         assert end == now + seconds or end % BEAT == 0
+    if seconds % DOWNBEAT:
+        assert end > now + seconds - BEAT
+    elif seconds:
+        assert end >= now + 0.45
+    for _ in range(3):
+        before, end = end, beat_within(seconds, end + 0.003)
+    if seconds >= BEAT and (2 * seconds) % 1 == 0:
+        assert end - before == pytest.approx(seconds)
+    if seconds and seconds % DOWNBEAT == 0:
+        assert end % seconds == pytest.approx(0.0, abs=1e-6)
 
 
 def test_a_timer_that_goes_off_a_little_early_is_no_beat_more() -> None:
@@ -87,8 +96,11 @@ def test_whoever_looks_now_and_then_wakes_the_loop_together_with_all_others() ->
 
     run(main)
     assert all(count >= 60.0 / every - 1 for count, every in zip(looks, everys, strict=True))
-    assert len(woken) <= 60.0 / BEAT
     assert all(moment % BEAT == 0 for moment in woken)
+    # After a few seconds all of them look on the downbeat, but for who looks every two and a half.
+    off = {moment for moment in woken if moment % DOWNBEAT and moment > 5.0}
+    assert len(off) <= 60.0 / 2.5 / 2
+    assert looks[4] <= 60.0 / 2.0 + 1
 
 
 class Tasks:

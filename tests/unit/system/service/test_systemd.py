@@ -89,9 +89,9 @@ async def test_nobody_waits_for_a_service_manager_that_does_not_read_and_it_is_t
         assert heard(busy) == {b"of another service"}
         await clock.advance(1)  # well within what the watchdog allows
         assert heard(busy) == {b"WATCHDOG=1"}
-        await clock.advance(4)
+        await clock.advance(3)
         assert heard(busy) == set()
-        await clock.advance(1)
+        await clock.advance(2)
         assert heard(busy) == {b"WATCHDOG=1"}
         watcher.cancel()
 
