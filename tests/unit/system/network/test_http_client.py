@@ -8,8 +8,9 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import h11
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from masakarimonitors.system.network import http_client
@@ -18,6 +19,7 @@ from masakarimonitors.system.network.http_client import (
     HttpClient,
     HttpFault,
     Response,
+    read_plain,
     to_port,
     to_socket,
 )
@@ -232,6 +234,90 @@ def test_whatever_comes_is_an_answer_or_a_fault(
                 assert (await client.request("GET", "/", {})).status >= 200
 
     asyncio.run(ask())
+
+
+def by_h11(came: bytes) -> tuple[Response, bool]:
+    """An answer to a GET as h11 reads it, and whether its connection goes on; raises where that is none, or not all."""
+    exchange = h11.Connection(h11.CLIENT)
+    exchange.send(h11.Request(method="GET", target="/", headers=[("Host", "agent")]))
+    exchange.send(h11.EndOfMessage())
+    exchange.receive_data(came)
+    first = exchange.next_event()
+    assert isinstance(first, h11.Response) and first.http_version == b"1.1"
+    body = b""
+    while isinstance(part := exchange.next_event(), h11.Data):
+        body += part.data
+    assert isinstance(part, h11.EndOfMessage)
+    headers = {name.decode(): value.decode() for name, value in first.headers}
+    goes_on = exchange.their_state is exchange.our_state is h11.DONE
+    return Response(first.status_code, headers, body), goes_on and exchange.trailing_data == (b"", False)
+
+
+_LINES = st.sampled_from(
+    [
+        *(
+            "Content-Length: 2",
+            "content-length:2 ",
+            "CONTENT-LENGTH: 02",
+            "Content-Length: 2,2",
+            "Content-Length: 3",
+        ),
+        *(
+            "Connection: close",
+            "Connection: keep-alive",
+            "Transfer-Encoding: chunked",
+            "Content-Encoding: gzip",
+        ),
+        *("X-Consul-Index:  7", "X-Consul-Index: 8", "Empty:", "A : b", " folded", "no colon", ": nameless"),
+        *("X: a\tb \t", "X: \u00e9", "X: a\rb", "X: a\nY: b", "X: a\n\nb", "X: \x7f", "X: \x00", ""),
+    ]
+)
+_FIRST = st.sampled_from(
+    [
+        *(
+            "HTTP/1.1 200 OK",
+            "HTTP/1.1 200 ",
+            "HTTP/1.1 200",
+            "HTTP/1.1 403 Permission denied",
+            "HTTP/1.1 500 \u00e9",
+        ),
+        *("HTTP/1.0 200 OK", "HTTP/1.1 204 No Content", "HTTP/1.1 304 Not Modified", "HTTP/1.1 100 Continue"),
+        *(
+            "HTTP/1.1 600 ?",
+            "HTTP/1.1 2000 OK",
+            "HTTP/2 200 OK",
+            "\r\nHTTP/1.1 200 OK",
+            "http/1.1 200 OK",
+            "",
+        ),
+    ]
+)
+
+
+@given(
+    first=st.just("HTTP/1.1 200 OK") | _FIRST,
+    lines=st.lists(_LINES, max_size=4),
+    body=st.sampled_from([b"{}", b"{}", b"", b"{", b"{}\r\n", b"\r\n"]),
+    ends=st.sampled_from(["\r\n", "\r\n", "\n"]),
+)
+@example(first="HTTP/1.1 200 OK", lines=["Content-Length: 2", "X-Consul-Index:  7"], body=b"{}", ends="\r\n")
+@settings(max_examples=50, deadline=None)
+def test_what_is_read_the_short_way_is_what_h11_reads(
+    first: str, lines: list[str], body: bytes, ends: str
+) -> None:
+    came = ends.join([first, *lines, "", ""]).encode("latin-1") + body
+    short = read_plain(came, LARGEST)
+    if short is not None:
+        assert (short, True) == by_h11(came)
+
+
+def test_the_plain_kind_is_read_the_short_way() -> None:
+    assert read_plain(PLAIN, 2) == Response(200, {"content-length": "2", "x-consul-index": "7"}, b"{}")
+    assert read_plain(PLAIN, 1) is None
+    refused = head("Content-Length: 6", "Content-Type: text/plain", status="403 Forbidden") + b"denied"
+    assert read_plain(refused, 6) == by_h11(refused)[0]
+    assert all(read_plain(PLAIN[:cut], LARGEST) is None for cut in range(len(PLAIN)))
+    assert read_plain(PLAIN + b" ", LARGEST) is None
 
 
 @given(cuts=st.lists(st.integers(0, 120), max_size=6), chunked=st.booleans())
