@@ -224,7 +224,8 @@ class Agent:
         try:
             # One limit for everything (connecting, waiting, reading): a cut network answers nothing at all.
             async with asyncio.timeout(timeout):
-                response = await self._pool().request(method, _target(path, params), headers, body)
+                target = _target(path, tuple(params.items()))
+                response = await self._pool().request(method, target, headers, body)
         except TimeoutError:
             raise Unreachable(f"the agent {where} gave no answer within {timeout:.0f} s") from None
         except ssl.SSLCertVerificationError as fault:
@@ -291,8 +292,9 @@ _TOKEN_WITHIN = 1.0
 """Seconds for a token file, beside those for the agent."""
 
 
-def _target(path: str, params: Params) -> str:
-    """Path and query as a request carries them."""
+@functools.lru_cache(maxsize=32)
+def _target(path: str, params: tuple[tuple[str, str | int], ...]) -> str:
+    """Path and query as a request carries them: most of them are the same every few seconds."""
     query = urlencode(params, quote_via=quote)
     return quote(path) + (f"?{query}" if query else "")
 

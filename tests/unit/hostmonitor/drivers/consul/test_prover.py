@@ -1,7 +1,10 @@
 """What proves that the leader is heard, and that what we know is what it says."""
 
 import asyncio
+import contextlib
 import datetime
+import json
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -10,9 +13,16 @@ from hypothesis import strategies as st
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Membership, Observation, View
 from masakarimonitors.hostmonitor.drivers.consul import restored
-from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
+from masakarimonitors.hostmonitor.drivers.consul.agent import (
+    LEADERS,
+    Access,
+    Agent,
+    AgentFault,
+    Answer,
+    parse_address,
+)
 from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, ProvenLinks
-from masakarimonitors.hostmonitor.drivers.consul.prover import Freshness
+from masakarimonitors.hostmonitor.drivers.consul.prover import Freshness, NotShown, Prover
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from tests.fixtures.fake_clock import EPOCH, FakeClock
 from tests.fixtures.fake_consul import FakeConsul
@@ -117,6 +127,38 @@ async def test_a_list_that_changes_all_the_time_is_fresh(consul: FakeConsul) -> 
             await consul.until_asked("state/any")
         assert any(isinstance(said, View) for said in heard.all[before:])
         assert all(said.proven for said in heard.all if isinstance(said, View))
+
+
+class Played(Agent):
+    """Gives these answers, one after another."""
+
+    def __init__(self, *bodies: bytes) -> None:
+        super().__init__(Access(address=parse_address("127.0.0.1:1")))
+        self._bodies = iter(bodies)
+
+    async def get(
+        self, path: str, timeout: float, params: Mapping[str, str | int] = LEADERS, *, accept: int = 200
+    ) -> Answer:
+        return Answer(next(self._bodies), 7)
+
+
+async def test_each_probe_is_judged_by_what_it_has_shown_itself() -> None:
+    alive, critical = (
+        json.dumps([{"Node": OWN, "CheckID": "serfHealth", "Status": status}]).encode()
+        for status in ("passing", "critical")
+    )
+    prover = Prover(
+        OWN,
+        Played(b"", alive, alive, critical, alive, b"", critical, b"[]"),
+        FakeClock(),
+        Rhythm(),
+        asyncio.Event(),
+        on_fresh=lambda at, span: None,
+        on_behind=lambda: None,
+    )
+    for fault in (AgentFault, None, None, NotShown, None, AgentFault, NotShown, NotShown):
+        with pytest.raises(fault) if fault else contextlib.nullcontext():
+            await prover.probe()
 
 
 def moment(second: float) -> Instant:
