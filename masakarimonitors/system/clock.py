@@ -14,6 +14,9 @@ from typing import Protocol
 
 from masakarimonitors.core.decision import Instant
 
+# The one place that asks them; some thirty times a second.
+_monotonic, _wall, _UTC = time.monotonic, datetime.datetime.now, datetime.UTC  # noqa: TID251
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 BEAT = 0.5
@@ -41,7 +44,7 @@ class SystemClock:
 
     def now(self) -> Instant:
         """Both readings of one moment."""
-        return Instant(time.monotonic(), datetime.datetime.now(datetime.UTC))  # noqa: TID251 - the one place
+        return Instant(_monotonic(), _wall(_UTC))
 
     async def sleep(self, seconds: float) -> None:
         """Pause the calling task; zero or less yields to the loop once."""
