@@ -329,7 +329,7 @@ class _Round:
         entries = with_owed(told, owed) if owed or OWED in ledger else told
         if self.news.gained or entries != self.old.cluster.ledger or not _leads(self.old.cluster):
             self.commands.append(WriteLedger(entries))
-        return entries
+        return ledger if entries == ledger else entries
 
     def _owed_here(self, owed: Mapping[str, Words]) -> dict[str, Words]:
         """What others wrote of this host, which its monitor does not judge, until masakari shows it in service."""

@@ -225,12 +225,16 @@ def _timed(election: Election, facts: Facts, policy: ElectionPolicy, now: float)
 
     is_fitter = facts.holder is Holder.OTHER and fitter(facts.own, facts.leader, policy.deciding)
     unsure = facts.holder is Holder.OWN and now >= facts.certain_until
-    return replace(
-        election,
-        fitter_since=since(election.fitter_since, is_fitter),
-        free_since=since(election.free_since, facts.holder is Holder.NOBODY),
-        unsure_since=since(election.unsure_since, unsure),
-    )
+    fitter_since = since(election.fitter_since, is_fitter)
+    free_since = since(election.free_since, facts.holder is Holder.NOBODY)
+    unsure_since = since(election.unsure_since, unsure)
+    if (fitter_since, free_since, unsure_since) == (
+        election.fitter_since,
+        election.free_since,
+        election.unsure_since,
+    ):
+        return election
+    return replace(election, fitter_since=fitter_since, free_since=free_since, unsure_since=unsure_since)
 
 
 def find_situation(election: Election, facts: Facts, policy: ElectionPolicy, now: float) -> Situation:
