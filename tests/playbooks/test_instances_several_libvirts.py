@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from masakarimonitors.core.decision import Notify
+from masakarimonitors.core.notification import Leave
 from masakarimonitors.instancemonitor.core.evidence.first_look import PATIENCE
 from masakarimonitors.instancemonitor.core.observation import (
     Census,
@@ -14,6 +16,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Process,
     Reading,
 )
+from masakarimonitors.instancemonitor.core.reports.offer import may_offer
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped, Suspended
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
@@ -52,6 +55,29 @@ def test_who_died_here_and_runs_there_is_not_accused_at_the_first_look(dead: Rea
     assert play.ruling == "planned" and phase(play) == "down"
     assert play.census(dead, running(OTHER)) == [] and there(play, running(THERE)) == []
     assert play.event(STOPPED, 5, THERE) == [REPORT], "its next death is one"
+
+
+@pytest.mark.parametrize("heard_first", [False, True])
+def test_a_report_by_a_look_from_before_its_libvirt_was_lost_waits_for_the_next_one(
+    heard_first: bool,
+) -> None:
+    """Between the two it may have been started again, unheard."""
+    play = after_a_restart()
+    assert play.census(CRASHED, running(OTHER)) == []
+    play.wait(5).see(LibvirtAway(URI, "connection reset"))
+    if heard_first:
+        play.wait(5).see(LibvirtBack(URI))
+    assert there(play.wait(1)) == [REPORT]
+    (report,) = [one.notification for one in play.commands if isinstance(one, Notify)]
+    if not heard_first:
+        assert may_offer(play.state, report, play.now) is Leave.LATER, "it cannot be seen"
+        play.wait(5).see(LibvirtBack(URI))
+    assert may_offer(play.state, report, play.now) is Leave.LATER, "it was not looked at since"
+    if heard_first:
+        assert play.census(CRASHED, running(OTHER)) == [] and phase(play) == "failed"
+        assert may_offer(play.state, report, play.now) is Leave.NOW
+    else:
+        assert play.census(running(), running(OTHER)) == ["withdraw"] and phase(play) == "up"
 
 
 def test_who_died_and_runs_nowhere_is_reported_when_every_libvirt_was_read() -> None:

@@ -212,6 +212,11 @@ class Decider:
         for one in waiting:
             state, more = self._take_reading(state, one.reading, one.after, now)
             decision += more
+            place = one.reading.instance.uri, one.reading.instance.uuid
+            libvirt = state.libvirt(place[0])
+            if libvirt.sight.is_outdated:
+                # It was read before its libvirt was lost, so that it may have been started again since, unheard.
+                state = away.miss_events(state, [place], libvirt.read_at)
         return state, decision
 
     def _take_reading(

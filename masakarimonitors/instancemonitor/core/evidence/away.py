@@ -1,5 +1,6 @@
 """A libvirt is heard no more, or again: what that means for all of its instances, and what is said of it. Pure."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict
@@ -7,7 +8,7 @@ from masakarimonitors.instancemonitor.core.observation import LibvirtAway
 from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.sight.connection import Shift
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard
-from masakarimonitors.instancemonitor.core.state import State
+from masakarimonitors.instancemonitor.core.state import Place, State
 
 
 def begins(state: State, away: LibvirtAway, now: Instant) -> tuple[State, Decision]:
@@ -21,7 +22,8 @@ def begins(state: State, away: LibvirtAway, now: Instant) -> tuple[State, Decisi
     since = before.since if before.sight.is_away else now.monotonic
     state = state.put_libvirt(uri, replace(before.shifted(Shift.LOST), reason=away.seen, since=since))
     if not away.heard:
-        state = _miss_events(state, uri, now)
+        places = {place for place in state.instances if place[0] == uri}
+        state = miss_events(state, places, now.wall.timestamp())
     if before.sight.is_away:
         return state, NOTHING
     told = "instances there are not watched at present; what dies meanwhile is found when libvirt is back"
@@ -29,11 +31,12 @@ def begins(state: State, away: LibvirtAway, now: Instant) -> tuple[State, Decisi
     return state, Decision((), (verdict,))
 
 
-def _miss_events(state: State, uri: str, now: Instant) -> State:
+def miss_events(state: State, places: Collection[Place], since: float) -> State:
+    """What is known of the instances at these places is what was: events may have been missed `since` (1970)."""
     missed = {
-        place: replace(one, unheard=now.wall.timestamp()).heard(Heard.AWAY)
+        place: replace(one, unheard=since).heard(Heard.AWAY)
         for place, one in state.instances.items()
-        if place[0] == uri and not one.unwatched
+        if place in places and not one.unwatched
     }
     return replace(state, instances={**state.instances, **missed}) if missed else state
 

@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 
 class Connection(Enum):
-    """How a libvirt stands; each state but SETTLED has its like of one that is away."""
+    """How a libvirt stands; those that are away are as one that can be heard is without that."""
 
     AWAITED = auto()
     """It was not read since the start, and is waited for: who seems to be dead at another one may live here."""
@@ -21,6 +21,10 @@ class Connection(Enum):
     """It was read for the first time since the start, and a reading of it waits for another libvirt."""
     READ_AGAIN = auto()
     """A reading of its last look waits likewise; an earlier look is on disk."""
+    READ_MISSED = auto()
+    """It was read for the first time, a reading waits, and it was away since, so that the reading may be outdated."""
+    READ_AGAIN_MISSED = auto()
+    """Likewise; an earlier look is on disk."""
     BEHIND = auto()
     """A look since the start is on disk, and something may have been missed since, or another look is being judged."""
     SETTLED = auto()
@@ -52,6 +56,11 @@ class Connection(Enum):
         return self in _DUE
 
     @property
+    def is_outdated(self) -> bool:
+        """Whether a reading of its last look waits, and something may have been missed since it was made."""
+        return self in _MISSED
+
+    @property
     def is_noted(self) -> bool:
         """Whether a look since the start is on disk."""
         return self in _NOTED
@@ -74,23 +83,24 @@ class Shift(Enum):
     """None of its readings waits any more: that is noted on disk, if it says something new there."""
 
 
-_A, _U, _R, _RA, _B, _S, _AA, _AU, _AR, _ARA, _AB = Connection
+_A, _U, _R, _RA, _RM, _RAM, _B, _S, _AA, _AU, _AR, _ARA, _AB = Connection
 _AWAY = frozenset((_AA, _AU, _AR, _ARA, _AB))
 _NEVER_READ = frozenset((_A, _U, _AA, _AU))
-_DUE = frozenset((_R, _RA, _AR, _ARA))
-_NOTED = frozenset((_RA, _B, _S, _ARA, _AB))
+_MISSED = frozenset((_RM, _RAM, _AR, _ARA))
+_DUE = frozenset((_R, _RA)) | _MISSED
+_NOTED = frozenset((_RA, _RAM, _B, _S, _ARA, _AB))
 
 TABLE: Mapping[tuple[Connection, Shift], Connection] = {
     (before, shift): after
     for shift, row in {
-        Shift.LOST: (_AA, _AU, _AR, _ARA, _AB, _AB, _AA, _AU, _AR, _ARA, _AB),
-        Shift.HEARD: (_A, _U, _R, _RA, _B, _S, _A, _U, _R, _RA, _B),
-        Shift.GIVEN_UP: (_U, _U, _R, _RA, _B, _S, _AU, _AU, _AR, _ARA, _AB),
+        Shift.LOST: (_AA, _AU, _AR, _ARA, _AR, _ARA, _AB, _AB, _AA, _AU, _AR, _ARA, _AB),
+        Shift.HEARD: (_A, _U, _R, _RA, _RM, _RAM, _B, _S, _A, _U, _RM, _RAM, _B),
+        Shift.GIVEN_UP: (_U, _U, _R, _RA, _RM, _RAM, _B, _S, _AU, _AU, _AR, _ARA, _AB),
         # As long as it is judged, what is told of one of its instances may be told of another one in a moment.
-        Shift.BEGINS: (_A, _U, _R, _RA, _B, _B, _AA, _AU, _AR, _ARA, _AB),
-        Shift.TAKEN: (_R, _R, _R, _RA, _RA, _RA, _AR, _AR, _AR, _ARA, _ARA),
+        Shift.BEGINS: (_A, _U, _R, _RA, _RM, _RAM, _B, _B, _AA, _AU, _AR, _ARA, _AB),
+        Shift.TAKEN: (_R, _R, _R, _RA, _R, _RA, _RA, _RA, _AR, _AR, _AR, _ARA, _ARA),
         # One that is away may be read all the same; what happens there meanwhile is missed.
-        Shift.JUDGED: (_A, _U, _S, _S, _B, _S, _AA, _AU, _AB, _AB, _AB),
+        Shift.JUDGED: (_A, _U, _S, _S, _B, _B, _B, _S, _AA, _AU, _AB, _AB, _AB),
     }.items()
     for before, after in zip(Connection, row, strict=True)
 }
