@@ -28,7 +28,7 @@ from masakarimonitors.libvirt.domain_state import ControlState
 from masakarimonitors.libvirt.faults import Unanswered, Unavailable
 from masakarimonitors.libvirt.kept import KeptSessions
 from masakarimonitors.libvirt.session import OpenSession, session
-from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.clock import Clock, wait
 
 FROM_LIBVIRTD = 5.0
 """Seconds for what libvirtd knows by itself; it answers in milliseconds when it has a worker free."""
@@ -106,14 +106,55 @@ class CounterReader:
             await libvirt.close()
 
 
+class Places:
+    """The calls to QEMU monitors that are under way, and who waits until one of them is back."""
+
+    def __init__(self, clock: Clock) -> None:
+        """All places are free."""
+        self._clock = clock
+        # Whose monitor each call that is not back is a question to; and what is set, once, when the next one is back.
+        self._taken: dict[object, str] = {}
+        self._back = asyncio.Event()
+
+    def __contains__(self, call: object) -> bool:
+        """Whether that call is not back yet."""
+        return call in self._taken
+
+    def take(self, call: object, uuid: str) -> None:
+        """A call about that domain has begun; on any thread."""
+        self._taken[call] = uuid
+
+    def give_back(self, call: object, loop: asyncio.AbstractEventLoop) -> None:
+        """It is back; on any thread. `loop` is that of those who wait."""
+        del self._taken[call]
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
+            loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        """All who wait look again, each by itself, and wait on for the next one that is back."""
+        back, self._back = self._back, asyncio.Event()
+        back.set()
+
+    async def has_free(self) -> bool:
+        """Whether one more QEMU may be asked, at once or as soon as another one has answered."""
+        until = self._clock.now().monotonic + FOR_A_PLACE
+        while len(self._taken) >= LOST_THREADS:
+            left = until - self._clock.now().monotonic
+            if left <= 0 or not await wait(self._clock, left, self._back):
+                return len(self._taken) < LOST_THREADS
+        return True
+
+    def whose(self) -> str:
+        """The domains whose monitors do not answer, by their uuids."""
+        return ", ".join(sorted(set(self._taken.copy().values())))
+
+
 class _Libvirt:
     """The two kinds of sessions with one libvirt, and how many calls to QEMU monitors are under way on it."""
 
     def __init__(self, uri: str, clock: Clock, open_session: OpenSession) -> None:
         self._clock = clock
-        # Whose monitor each call that is not back is a question to; and that one is back.
-        self._asking: dict[object, str] = {}
-        self._back = asyncio.Event()
+        self._places = Places(clock)
         # Calls to libvirtd that are not back, and the last one about each domain that somebody waited for in vain.
         self._inside: set[object] = set()
         self._left: dict[str, object] = {}
@@ -185,27 +226,25 @@ class _Libvirt:
         return domain if domain is not None and command.run.endswith(f"-{domain.domain_id}") else None
 
     async def _ask_qemu(self, command: ReadCounters, reading: Counters) -> Counters:
-        if not await self._has_place():
+        if not await self._places.has_free():
             # Not this guest's fault: its QEMU is not asked, so it must not be called mute for that.
             return reading if reading.mute else _unread(reading, self._no_place())
         call, loop = object(), asyncio.get_running_loop()
 
         def ask(handle: Any) -> tuple[float, tuple[VcpuTime, ...], int | None]:
             # Counted until the call itself is back: it may hang for longer than anybody waits.
-            self._asking[call] = command.uuid
+            self._places.take(call, command.uuid)
             try:
                 found = _read_stats(handle, command.uuid)
                 return self._clock.now().monotonic, *found
             finally:
-                del self._asking[call]
-                with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
-                    loop.call_soon_threadsafe(self._back.set)
+                self._places.give_back(call, loop)
 
         async with self._qemu.one() as libvirt:
             try:
                 at, vcpus, requests = await libvirt.call(ask, FROM_QEMU)
             except Unanswered:
-                mute = reading.mute or call in self._asking
+                mute = reading.mute or call in self._places
                 return _unread(reading, f"QEMU's monitor did not answer within {FROM_QEMU:g} s", mute=mute)
             except Unavailable as fault:
                 return reading if reading.mute else _unread(reading, str(fault))
@@ -214,17 +253,8 @@ class _Libvirt:
             return replace(reading, at=at, vcpus=vcpus, unread=unread)
         return replace(reading, at=at, vcpus=vcpus, requests=requests, unread="", mute=False)
 
-    async def _has_place(self) -> bool:
-        """Whether one more QEMU may be asked, at once or as soon as another one has answered."""
-        until = self._clock.now().monotonic + FOR_A_PLACE
-        while len(self._asking) >= LOST_THREADS:
-            left = until - self._clock.now().monotonic
-            if left <= 0 or not await pause(self._clock, left, self._back):
-                return len(self._asking) < LOST_THREADS
-        return True
-
     def _no_place(self) -> str:
-        others = ", ".join(sorted(set(self._asking.copy().values())))
+        others = self._places.whose()
         return (
             f"block requests not known: no more QEMUs are asked while the monitors of {others} do not answer"
         )

@@ -14,7 +14,12 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     ReadCounters,
     VcpuTime,
 )
-from masakarimonitors.introspectiveinstancemonitor.effects import FOR_A_PLACE, LOST_THREADS, CounterReader
+from masakarimonitors.introspectiveinstancemonitor.effects import (
+    FOR_A_PLACE,
+    LOST_THREADS,
+    CounterReader,
+    Places,
+)
 from masakarimonitors.libvirt.domain_state import ControlState
 from masakarimonitors.libvirt.session import LEFT_BEHIND
 from tests.fixtures.fake_clock import FakeClock
@@ -138,6 +143,26 @@ async def test_where_four_qemus_are_mute_the_next_is_asked_when_one_answers_and_
         assert isinstance(found, Counters) and found.requests == 3
         for hold in holds:
             hold.set()
+
+
+async def test_who_finds_taken_again_what_became_free_waits_on_as_long_as_the_first_who_looked() -> None:
+    clock, loop = FakeClock(), asyncio.get_running_loop()
+    places, calls = Places(clock), [object() for _ in range(LOST_THREADS)]
+    for call in calls:
+        places.take(call, "mute")
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(places.has_free()) for _ in range(3)]
+        await clock.advance(FOR_A_PLACE / 2)
+        places.give_back(calls[0], loop)
+        places.take(calls[0], "another")
+        await clock.advance(FOR_A_PLACE / 4)
+        assert not any(one.done() for one in waiting)
+        places.give_back(calls[0], loop)
+        assert await asyncio.gather(*waiting) == [True] * 3
+        places.take(calls[0], "another")
+        late = tasks.create_task(places.has_free())
+        await clock.advance(FOR_A_PLACE)
+    assert late.result() is False and places.whose() == "another, mute"
 
 
 async def test_a_reading_is_of_the_moment_in_which_libvirtd_was_asked(libvirt: FakeModule) -> None:
