@@ -138,14 +138,17 @@ class Delivery:
         if self.shut or not self._outbox.waiting:
             return self.shut
         return self._owed.told(
-            self._clock.now().monotonic,
-            lambda row_id: self._outbox.is_pending(row_id) and not self._held.is_silenced(row_id),
+            self._clock.now().monotonic, lambda row_id: self._is_wanted(self._outbox.pending_row(row_id))
         )
 
     def _asks(self) -> bool:
-        """Whether a report waits that is not silenced, as far as that was asked."""
-        firsts = (next(self._outbox.deliverable(subject), None) for subject in self._outbox.subjects())
-        return any(first is not None and not self._held.is_silenced(first.id) for first in firsts)
+        """Whether a report waits that may be offered and that nobody has silenced."""
+        subjects = self._outbox.subjects()
+        return any(self._is_wanted(next(self._outbox.deliverable(subject), None)) for subject in subjects)
+
+    def _is_wanted(self, row: Row | None) -> bool:
+        """Whether it waits and is not silenced now: while masakari-api is away, it is asked about every few minutes."""
+        return row is not None and self._held.may_offer(row) is not Leave.SILENCED
 
     @property
     def in_flight(self) -> int:

@@ -62,10 +62,6 @@ class HeldBack:
                 )
             return Leave.LATER
 
-    def is_silenced(self, row_id: int) -> bool:
-        """Whether somebody wanted it untold when that was last asked."""
-        return row_id in self._silenced
-
     def hold(self, row: Row, now: float) -> float:
         """The row may not leave at monotonic second `now`; the second at which it is asked about again."""
         if row.id not in self._since:

@@ -162,9 +162,12 @@ async def test_what_was_last_seen_of_masakari_is_not_told_of_it_while_all_that_w
         await on.submit(on.report("a"), on.report("a"))
         assert on.delivery.trouble == "503"
         leave = Leave.SILENCED
+        assert on.delivery.trouble == "", "it is known at once, however long the pause until the next try"
         await on.clock.advance(600.0)
-        assert (on.delivery.shut, on.delivery.trouble, on.outbox.waiting) == ("", "", 2)
+        await on.submit(on.report("b"))
+        assert (on.delivery.shut, on.delivery.trouble, on.outbox.waiting) == ("", "", 3)
         leave = Leave.NOW
+        assert on.delivery.trouble == "503", "the same when the silence ends"
         await on.clock.advance(POLICY.retry_interval)
         assert on.delivery.trouble == "503"
 
