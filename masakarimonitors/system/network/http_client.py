@@ -71,16 +71,14 @@ def read_plain(came: bytes, largest: int) -> Response | None:
         return None
     first, *lines = came[:end].decode("ascii").split("\r\n")
     headers: dict[str, str] = {}
-    length = ""
     for line in lines:
         name, _, value = line.partition(":")
-        name, value = name.lower(), value.strip(" \t")
-        if name in _NOT_PLAIN or (name == "content-length" and length):
+        name = name.lower()
+        if name in _NOT_PLAIN or (name == "content-length" and name in headers):
             return None
-        headers[name] = value
-        length = headers.get("content-length", "")
+        headers[name] = value.strip(" \t")
     status, body = int(first[9:12]), came[end + 4 :]
-    if status in _BODILESS or len(body) > largest or length != str(len(body)):
+    if status in _BODILESS or len(body) > largest or headers.get("content-length") != str(len(body)):
         return None
     return Response(status, headers, body)
 

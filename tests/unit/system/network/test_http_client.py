@@ -318,6 +318,7 @@ def test_the_plain_kind_is_read_the_short_way() -> None:
     assert read_plain(refused, 6) == by_h11(refused)[0]
     assert all(read_plain(PLAIN[:cut], LARGEST) is None for cut in range(len(PLAIN)))
     assert read_plain(PLAIN + b" ", LARGEST) is None
+    assert read_plain(PLAIN.replace(b"Content", b"Content-Length:\r\nContent"), LARGEST) is None
 
 
 @given(cuts=st.lists(st.integers(0, 120), max_size=6), chunked=st.booleans())
