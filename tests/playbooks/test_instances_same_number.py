@@ -230,3 +230,15 @@ def test_a_clock_that_was_set_back_makes_no_later_life_of_one_that_is_kept() -> 
     play.wait(300)
     started = play.now.wall.timestamp() - 100  # by a clock that was ahead
     assert play.census(Reading(instance=FIRST, power=Power.PANICKED, started=started, log_read=True)) == []
+
+
+@pytest.mark.parametrize("unheard", ["monitor", "libvirt"])
+def test_that_it_is_seen_now_and_was_not_before_when_its_qemu_was_begun_makes_it_no_same_life(
+    unheard: str,
+) -> None:
+    """As where an earlier release has written what is known: its log tells that it began after the report."""
+    play = crashed(NUMBER, unheard)
+    started = play.wait(60).now.wall.timestamp() - 30
+    kept = Reading(instance=LATER, power=Power.PANICKED, started=started, log_read=True)
+    assert REPORT in play.census(kept)
+    assert play.census(kept) == [], "once"

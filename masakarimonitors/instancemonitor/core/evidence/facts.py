@@ -205,7 +205,9 @@ def _panicked(reading: Reading, known: Instance, looked: float, now: float) -> t
     """Its QEMU keeps a crashed guest, which so has run here: the one that was reported, or that of a later life?"""
     crash = Seen(Fact.PANICKED, "its guest had crashed when libvirt was asked", "state CRASHED")
     likeness = _likeness(known, reading.instance)
-    unseen = likeness is not Likeness.SAME and _whose(reading, known, looked, now) is _Whose.UNSEEN
+    # When its QEMU was begun says so; that this is seen now, and was not before, does not.
+    same = likeness is Likeness.SAME and known.identity.born > 0
+    unseen = not same and _whose(reading, known, looked, now) is _Whose.UNSEEN
     if known.phase in DEAD and (unseen or likeness is Likeness.ANOTHER):
         return BEGAN, crash
     if 0 < reading.started <= known.reported <= now:
