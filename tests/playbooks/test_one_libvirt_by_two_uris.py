@@ -130,6 +130,19 @@ def test_so_is_that_of_a_life_that_nobody_saw() -> None:
     assert reports(play) == 1 and "STOPPED_FAILED" in play.reports[0][1]
 
 
+def test_by_a_clock_that_was_set_back_the_death_of_a_later_life_is_none_that_was_told() -> None:
+    play = both()
+    play.see(LibvirtAway(AGAIN, "gone"))
+    assert play.wait(10).event(STOPPED, 5, HERE) == [REPORT]
+    play.see(LibvirtAway(URI, "gone"))
+    play.set_forward = -3600.0
+    started = play.wait(60).now.wall.timestamp()
+    play.wait(60).see(LibvirtBack(AGAIN))
+    dead = replace(off(ShutoffReason.CRASHED, started=started), instance=replace(INSTANCE, uri=AGAIN))
+    play.see(Census(AGAIN, (dead,), play.number, HOST))
+    assert play.alarm and "cannot be told" in play.verdicts[-1].why
+
+
 @pytest.mark.parametrize("later", [False, True])
 def test_so_is_that_of_a_life_that_one_of_them_heard(later: bool) -> None:
     """The other one was away from before its start until after its death; `later`: it died in yet another life."""

@@ -229,7 +229,9 @@ class Decider:
         state = first_look.without(state, known.place)
         looked = looked_at(state, known, now)
         seen = facts.of_reading(reading, known, looked=looked, now=now.wall.timestamp())
-        seen = first_look.told_elsewhere(state, known, seen, reading.started)
+        seen = first_look.told_elsewhere(
+            state, known, seen, started=reading.started, now=now.wall.timestamp()
+        )
         if (
             of_all
             and first_look.must_wait(state, known.identity.uri)

@@ -108,14 +108,15 @@ def _given_up(uri: str, state: State) -> Verdict:
     )
 
 
-def told_elsewhere(state: State, known: Instance, seen: tuple[Seen, ...], started: float) -> tuple[Seen, ...]:
+def told_elsewhere(
+    state: State, known: Instance, seen: tuple[Seen, ...], *, started: float, now: float
+) -> tuple[Seen, ...]:
     """What a reading proves, unless it is the end of a life that is reported at another URI of the same libvirt.
 
-    `started`: when by its log that life began (0: it does not tell).
+    `started`: when by its log that life began (0: it does not tell); `now` is the wall clock (seconds since 1970).
     """
-    twin, likeness = (
-        _twin(state, known, started) if any(one.fact in _ACCUSATIONS for one in seen) else _NO_TWIN
-    )
+    accused = any(one.fact in _ACCUSATIONS for one in seen)
+    twin, likeness = _twin(state, known, started, now) if accused else _NO_TWIN
     return seen if twin is None else (_told_at(known, twin, likeness, seen[-1].evidence),)
 
 
@@ -134,7 +135,9 @@ def _told_at(known: Instance, twin: Instance, likeness: Likeness, evidence: str)
     return Seen(Fact.STOPPED, why, evidence)
 
 
-def _twin(state: State, known: Instance, started: float = 0.0) -> tuple[Instance | None, Likeness]:
+def _twin(
+    state: State, known: Instance, started: float = 0.0, now: float = 0.0
+) -> tuple[Instance | None, Likeness]:
     """The same life as another URI tells of it, if its death is reported there, and how sure it is the same.
 
     Both libvirts name the same host, and the life has the same number or began at the same moment. That its libvirt is
@@ -144,8 +147,9 @@ def _twin(state: State, known: Instance, started: float = 0.0) -> tuple[Instance
     for other in _elsewhere(state, known):
         if not host or host != state.hosts.get(other.identity.uri) or other.phase not in DEAD:
             continue
-        # The last life there: one that began later than the death that was reported would be another one.
-        if 0 < started == other.life or 0 < started <= other.reported:
+        # The last life there: one that began later than the death that was reported would be another one. By a clock
+        # that was set back since it may have begun later all the same.
+        if 0 < started == other.life or 0 < started <= other.reported <= now:
             return other, Likeness.SAME
         # Each of the two may have been seen at a libvirtd that was started anew since the other one was.
         likeness = (known if known.unwatched else other).likeness(
