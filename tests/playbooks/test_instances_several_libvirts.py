@@ -80,6 +80,16 @@ def test_a_report_by_a_look_from_before_its_libvirt_was_lost_waits_for_the_next_
         assert play.census(running(), running(OTHER)) == ["withdraw"] and phase(play) == "up"
 
 
+def test_a_look_from_before_its_libvirt_was_lost_says_nothing_of_who_was_heard_to_start_since() -> None:
+    play = after_a_restart()
+    assert play.census(CRASHED, running(OTHER)) == []
+    play.wait(5).see(LibvirtAway(URI, "connection reset"))
+    play.wait(5).see(LibvirtBack(URI))
+    play.event(STARTED, 0, replace(INSTANCE, run=9))
+    assert there(play) == [] and phase(play) == "up"
+    assert play.event(STOPPED, 5, replace(INSTANCE, run=9)) == [REPORT], "nothing was missed of that life"
+
+
 def test_who_died_and_runs_nowhere_is_reported_when_every_libvirt_was_read() -> None:
     play = after_a_restart()
     assert play.census(CRASHED, running(OTHER)) == [] and phase(play) == "up"

@@ -210,11 +210,11 @@ class Decider:
         """Judge what had to wait for a look at every libvirt."""
         state, waiting, decision = first_look.take_up(state)
         for one in waiting:
+            place = one.reading.instance.uri, one.reading.instance.uuid
+            libvirt, overtaken = state.libvirt(place[0]), order.is_overtaken(state, place, one.after)
             state, more = self._take_reading(state, one.reading, one.after, now)
             decision += more
-            place = one.reading.instance.uri, one.reading.instance.uuid
-            libvirt = state.libvirt(place[0])
-            if libvirt.sight.is_outdated:
+            if libvirt.sight.is_outdated and not overtaken:
                 # It was read before its libvirt was lost, so that it may have been started again since, unheard.
                 state = away.miss_events(state, [place], libvirt.read_at)
         return state, decision
