@@ -7,7 +7,7 @@ import pytest
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import Leave
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
-from masakarimonitors.instancemonitor.core.observation import Power, Reading
+from masakarimonitors.instancemonitor.core.observation import Asked, Power, Reading
 from masakarimonitors.instancemonitor.core.reports.offer import may_offer
 from masakarimonitors.libvirt.domain_state import Crashed, Lifecycle, ShutoffReason, Stopped
 from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
@@ -50,6 +50,25 @@ def test_a_death_from_before_a_restart_of_the_host_is_an_alarm_and_not_delivered
     assert not play.census(found) and not play.verdicts, "nor at any other look"
     play.restart(uris=[URI])
     assert not play.census(found), "nor after another restart of the monitor"
+
+
+@pytest.mark.parametrize(
+    ("words", "late", "alarm"), [("crashed", 60, True), ("crashed", -60, False), ("", 0, False)]
+)
+def test_one_that_is_gone_is_an_alarm_where_its_log_says_that_it_crashed_before_its_host_was_restarted(
+    words: str, late: float, alarm: bool
+) -> None:
+    """`late`: so long after it was first seen up (seconds). Without a word it ended with its host, which is no news."""
+    play = Play()
+    play.census(running(persistent=True))
+    ended = play.now.wall.timestamp() + late
+    play.wait(900)
+    play.restart(boot_id="boot-2", uris=[URI])
+    assert play.census() == ["ask"]
+    traces = replace(off(ShutoffReason.UNKNOWN, last_words=words), ended=ended if words else 0.0)
+    play.see(Asked(INSTANCE, None, play.number, traces))
+    assert play.census() == [] and play.alarm is alarm
+    assert play.state.known(INSTANCE).phase is (Phase.UNSURE if alarm else Phase.DOWN)
 
 
 def test_so_is_that_of_one_whose_definition_vanished_with_it() -> None:

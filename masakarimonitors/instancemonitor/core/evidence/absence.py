@@ -72,7 +72,7 @@ def of_absence(known: Instance, *, now: Instant, expiry: float) -> Seen | None:
     if known.phase is Phase.UP and known.ending.is_mute and known.unwatched and not known.before_reboot:
         why = "libvirt no longer knows it, and its log tells nothing: it was moved away or deleted, or it died before"
         return Seen(Fact.UNSURE, why, "not defined, log silent")
-    if known.phase is Phase.UP and known.ending.is_crash and not known.before_reboot:
+    if known.phase is Phase.UP and known.ending.is_crash:
         why = "libvirt no longer knows it, and its log says that it crashed, before or after somebody removed it"
         return Seen(Fact.UNSURE, why, "not defined, log: crashed")
     if known.phase is Phase.UNSURE and known.held:

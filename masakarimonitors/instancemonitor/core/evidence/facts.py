@@ -115,6 +115,8 @@ def trace(traces: Reading, known: Instance) -> Trace:
     if shutoff.is_older(traces, known.since) or (later and shutoff.may_be_cut_off(traces)):
         return Trace.MUTE
     fate, _ = shutoff.judge(traces, before_reboot=False)
+    if fate is Fate.DIED and known.before_reboot and not shutoff.tells_of_death(traces, known.since):
+        return Trace.NONE  # it ended with its host, as far as is known
     return {Fate.DIED: Trace.CRASHED, Fate.PLANNED: Trace.STOPPED}.get(fate, Trace.NONE)
 
 

@@ -92,6 +92,11 @@ def may_be_cut_off(reading: Reading) -> bool:
     return reading.reason is ShutoffReason.DAEMON or reading.last_words in ("", "daemon")
 
 
+def tells_of_death(reading: Reading, since: float) -> bool:
+    """Whether its log says itself that one died that was up `since` then (seconds since 1970)."""
+    return reading.last_words in _DEATHS and 0 < since <= reading.ended
+
+
 def is_older(reading: Reading, seen: float) -> bool:
     """Whether the last words of its log are older than a life that was first `seen` then (seconds since 1970).
 
