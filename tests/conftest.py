@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
-from tests.fixtures import keeper
+from tests.fixtures import fake_clock, keeper
 from tests.fuzz.driver import state_of_the_program
 
 # A property is about values, not about speed: on a loaded host one example may take seconds, and so may
@@ -85,6 +85,12 @@ def sockets_of_monitors_are_found_in_a_folder_of_this_test(
 
 
 _NUMBERS = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def threads_that_earlier_tests_have_left_are_not_waited_for() -> None:
+    """Most of a monitor's last as long as its process, which here is that of many tests."""
+    fake_clock.begin()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
