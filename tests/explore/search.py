@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from tests.fixtures.collecting import seldom
+
 S = TypeVar("S")
 
 
@@ -70,6 +72,10 @@ class Search(Generic[S]):
 
     def run(self, limits: Limits) -> Account:
         """Until a violation, a limit, or the end."""
+        with seldom():
+            return self._run(limits)
+
+    def _run(self, limits: Limits) -> Account:
         account, began = self.account, time.perf_counter()
         while self._ahead and not account.violation:
             number, depth, state = self._ahead[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fixtures import fake_loop
+from tests.fixtures.collecting import seldom
 from tests.fixtures.fake_loop import FakeLoop
 from tests.world.world import ENGINES, World
 
@@ -56,4 +57,5 @@ def play(one: Story, engine: str, folder: Path | None, seed: int = 0, **terms: A
             await world.wait(0.0)
         return world
 
-    return fake_loop.run(main)
+    with seldom():
+        return fake_loop.run(main)

@@ -31,6 +31,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.records.record import (
     observe,
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.table import Condition, line_of
+from tests.fixtures.collecting import seldom
 
 PATIENCE = 30.0
 WAITS = (1.0, PATIENCE, FRESH + 1)
@@ -154,9 +155,10 @@ GLANCES = {
 )
 def moves(request: pytest.FixtureRequest) -> list[tuple[HostRecord, Glance, HostRecord]]:
     glances = GLANCES[request.param]
-    found = explored(glances, HostRecord(remote=glances[0].node.remote, looked_at=LOOKED))
-    assert len(found) > 30
-    return [(before, glance, after) for before, ends in found.items() for glance, after in ends]
+    with seldom():
+        found = explored(glances, HostRecord(remote=glances[0].node.remote, looked_at=LOOKED))
+        assert len(found) > 30
+        return [(before, glance, after) for before, ends in found.items() for glance, after in ends]
 
 
 Moves = list[tuple[HostRecord, Glance, HostRecord]]
