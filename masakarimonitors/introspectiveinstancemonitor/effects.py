@@ -47,7 +47,7 @@ LOST_THREADS = 4
 default, which nova needs, too) until its QEMU answers or ends, whatever becomes of the connection."""
 
 FOR_A_PLACE = 1.0
-"""Seconds for which a call waits until one of these has come back: QEMUs that answer do so within milliseconds."""
+"""Seconds for which a call waits until the next of these has come back: QEMUs that answer do so within milliseconds."""
 
 _STATS_VCPU, _STATS_BLOCK = 1 << 3, 1 << 5  # VIR_DOMAIN_STATS_*
 _NOWAIT = 1 << 29  # VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT: never wait for the domain's state lock
@@ -107,42 +107,41 @@ class CounterReader:
 
 
 class Places:
-    """The calls to QEMU monitors that are under way, and who waits until one of them is back."""
+    """The calls to QEMU monitors that are under way, at most `LOST_THREADS`, and who waits in line to make one."""
 
     def __init__(self, clock: Clock) -> None:
         """All places are free."""
         self._clock = clock
-        # Whose monitor each call that is not back is a question to; and what is set, once, when the next one is back.
+        # Whose monitor each of these calls is a question to; and what is set, once, when the next one is back.
         self._taken: dict[object, str] = {}
         self._back = asyncio.Event()
 
     def __contains__(self, call: object) -> bool:
-        """Whether that call is not back yet."""
+        """Whether that call has a place."""
         return call in self._taken
 
-    def take(self, call: object, uuid: str) -> None:
-        """A call about that domain has begun; on any thread."""
+    async def take(self, call: object, uuid: str) -> bool:
+        """Whether a call about that domain has a place now; it waits in line as long as those that have one answer."""
+        while len(self._taken) >= LOST_THREADS:
+            # Each looks again by itself, the first in line first: one that is back makes room for one.
+            if not await wait(self._clock, FOR_A_PLACE, self._back):
+                return False
+        self._taken[call] = uuid
+        return True
+
+    def begin(self, call: object, uuid: str) -> None:
+        """It is made; on any thread. Where nobody waits for it any more it is counted all the same."""
         self._taken[call] = uuid
 
     def give_back(self, call: object, loop: asyncio.AbstractEventLoop) -> None:
-        """It is back; on any thread. `loop` is that of those who wait."""
-        del self._taken[call]
+        """It is back, or is not made; on any thread. `loop` is that of those who wait."""
+        self._taken.pop(call, None)
         with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
             loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
-        """All who wait look again, each by itself, and wait on for the next one that is back."""
         back, self._back = self._back, asyncio.Event()
         back.set()
-
-    async def has_free(self) -> bool:
-        """Whether one more QEMU may be asked, at once or as soon as another one has answered."""
-        until = self._clock.now().monotonic + FOR_A_PLACE
-        while len(self._taken) >= LOST_THREADS:
-            left = until - self._clock.now().monotonic
-            if left <= 0 or not await wait(self._clock, left, self._back):
-                return len(self._taken) < LOST_THREADS
-        return True
 
     def whose(self) -> str:
         """The domains whose monitors do not answer, by their uuids."""
@@ -226,28 +225,36 @@ class _Libvirt:
         return domain if domain is not None and command.run.endswith(f"-{domain.domain_id}") else None
 
     async def _ask_qemu(self, command: ReadCounters, reading: Counters) -> Counters:
-        if not await self._places.has_free():
+        call, loop, begun = object(), asyncio.get_running_loop(), False
+        if not await self._places.take(call, command.uuid):
             # Not this guest's fault: its QEMU is not asked, so it must not be called mute for that.
             return reading if reading.mute else _unread(reading, self._no_place())
-        call, loop = object(), asyncio.get_running_loop()
 
         def ask(handle: Any) -> tuple[float, tuple[VcpuTime, ...], int | None]:
             # Counted until the call itself is back: it may hang for longer than anybody waits.
-            self._places.take(call, command.uuid)
+            nonlocal begun
+            begun = True
+            self._places.begin(call, command.uuid)
             try:
                 found = _read_stats(handle, command.uuid)
                 return self._clock.now().monotonic, *found
             finally:
                 self._places.give_back(call, loop)
 
-        async with self._qemu.one() as libvirt:
-            try:
-                at, vcpus, requests = await libvirt.call(ask, FROM_QEMU)
-            except Unanswered:
-                mute = reading.mute or call in self._places
-                return _unread(reading, f"QEMU's monitor did not answer within {FROM_QEMU:g} s", mute=mute)
-            except Unavailable as fault:
-                return reading if reading.mute else _unread(reading, str(fault))
+        try:
+            async with self._qemu.one() as libvirt:
+                try:
+                    at, vcpus, requests = await libvirt.call(ask, FROM_QEMU)
+                except Unanswered:
+                    mute = reading.mute or (begun and call in self._places)
+                    return _unread(
+                        reading, f"QEMU's monitor did not answer within {FROM_QEMU:g} s", mute=mute
+                    )
+                except Unavailable as fault:
+                    return reading if reading.mute else _unread(reading, str(fault))
+        finally:
+            if not begun:
+                self._places.give_back(call, loop)
         if requests is None:
             unread = reading.unread or "libvirt did not tell the block counters"
             return replace(reading, at=at, vcpus=vcpus, unread=unread)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,8 @@ from masakarimonitors.introspectiveinstancemonitor.effects import (
     Places,
 )
 from masakarimonitors.libvirt.domain_state import ControlState
-from masakarimonitors.libvirt.session import LEFT_BEHIND
+from masakarimonitors.libvirt.faults import Unavailable
+from masakarimonitors.libvirt.session import LEFT_BEHIND, Session
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_libvirt import FakeModule, impatient, played
 from tests.fixtures.waiting import EVERY, eventually
@@ -145,24 +147,45 @@ async def test_where_four_qemus_are_mute_the_next_is_asked_when_one_answers_and_
             hold.set()
 
 
-async def test_who_finds_taken_again_what_became_free_waits_on_as_long_as_the_first_who_looked() -> None:
+async def test_one_qemu_that_answers_makes_room_for_one_and_the_line_waits_as_long_as_it_moves() -> None:
     clock, loop = FakeClock(), asyncio.get_running_loop()
-    places, calls = Places(clock), [object() for _ in range(LOST_THREADS)]
+    places, calls, waiting = Places(clock), list("0123"), list("abc")
     for call in calls:
-        places.take(call, "mute")
+        assert await places.take(call, "mute")
     async with asyncio.TaskGroup() as tasks:
-        waiting = [tasks.create_task(places.has_free()) for _ in range(3)]
-        await clock.advance(FOR_A_PLACE / 2)
-        places.give_back(calls[0], loop)
-        places.take(calls[0], "another")
-        await clock.advance(FOR_A_PLACE / 4)
-        assert not any(one.done() for one in waiting)
-        places.give_back(calls[0], loop)
-        assert await asyncio.gather(*waiting) == [True] * 3
-        places.take(calls[0], "another")
-        late = tasks.create_task(places.has_free())
+        line = [tasks.create_task(places.take(call, f"of {call}")) for call in waiting]
+        for served in range(2):
+            await clock.advance(0.75 * FOR_A_PLACE)
+            places.give_back(calls[served], loop)
+            await clock.advance(0.0)
+            assert [one.done() for one in line] == [number <= served for number in range(3)]
         await clock.advance(FOR_A_PLACE)
-    assert late.result() is False and places.whose() == "another, mute"
+    assert [one.result() for one in line] == [True, True, False]
+    assert places.whose() == "mute, of a, of b" and "c" not in places
+
+
+async def test_a_call_that_is_never_made_leaves_its_place(libvirt: FakeModule) -> None:
+    """As while so many sessions hang that no further one is opened."""
+    uri = "played:///shut"
+    (one,) = libvirt.add("one")
+    one.cpu, one.stats = 5, VCPU | DISK
+    opens = impatient(libvirt, 60)
+
+    @asynccontextmanager
+    async def refused(uri: str, purpose: str, **options: Any) -> AsyncIterator[Session]:
+        if purpose == "counters" and refusals:
+            raise Unavailable(refusals.pop())
+        async with opens(uri, purpose, **options) as session:
+            yield session
+
+    refusals = ["no further one"] * LOST_THREADS
+    reader = CounterReader((uri,), FakeClock(), open_session=refused)
+    command = replace(look_at("one", uri), blocks=True, cpu_before=1)
+    for _ in range(LOST_THREADS):
+        assert isinstance(await reader.perform(command), NotKnown)
+    found = await reader.perform(command)
+    assert isinstance(found, Counters) and found.requests == 3
+    await reader.close()
 
 
 async def test_a_reading_is_of_the_moment_in_which_libvirtd_was_asked(libvirt: FakeModule) -> None:
