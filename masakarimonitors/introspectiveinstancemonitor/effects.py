@@ -255,6 +255,9 @@ class _Libvirt:
         finally:
             if not begun:
                 self._places.give_back(call, loop)
+        if not vcpus:
+            # All that is known is QEMU's own time, from before it waited in line: over a longer one it would look idle.
+            at = reading.at
         if requests is None:
             unread = reading.unread or "libvirt did not tell the block counters"
             return replace(reading, at=at, vcpus=vcpus, unread=unread)

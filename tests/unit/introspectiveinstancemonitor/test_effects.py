@@ -202,3 +202,7 @@ async def test_a_reading_is_of_the_moment_in_which_libvirtd_was_asked(libvirt: F
     async with reading(libvirt, uri, clock, patience=60) as reader:
         found = await reader.perform(look_at("one", uri))
         assert isinstance(found, Counters) and found.at == begun
+        one.cpu, begun = 5, clock.now().monotonic
+        for one.stats, at in ((DISK, begun), (VCPU | DISK, begun + 120)):
+            found = await reader.perform(replace(look_at("one", uri), blocks=True, cpu_before=1))
+            assert isinstance(found, Counters) and (found.at, found.requests) == (at, 3)
