@@ -80,6 +80,23 @@ def test_a_report_by_a_look_from_before_its_libvirt_was_lost_waits_for_the_next_
         assert play.census(running(), running(OTHER)) == ["withdraw"] and phase(play) == "up"
 
 
+@pytest.mark.parametrize("death", [(STOPPED, Stopped.FAILED), (Lifecycle.CRASHED, 0)])
+def test_that_of_a_later_life_is_not_lost_where_its_definition_is_made_anew_before_it_is_judged(
+    death: tuple[Lifecycle, int],
+) -> None:
+    """It died, lived and died again while the monitor was away; its next start fails, which hides nothing."""
+    play = Play()
+    play.census(running(), running(OTHER))
+    assert play.event(*death) == [REPORT]
+    play.wait(60).restart(uris=[URI, ELSEWHERE])
+    again = off(ShutoffReason.CRASHED, last_words="crashed", started=play.wait(10).now.wall.timestamp())
+    assert play.wait(60).census(again, running(OTHER)) == []
+    play.event(UNDEFINED)
+    play.event(Lifecycle.DEFINED)
+    assert there(play) == [] and play.census(again, running(OTHER)) == []
+    assert play.alarm and "lived here again" in play.verdicts[-1].why
+
+
 def test_a_look_from_before_its_libvirt_was_lost_says_nothing_of_who_was_heard_to_start_since() -> None:
     play = after_a_restart()
     assert play.census(CRASHED, running(OTHER)) == []

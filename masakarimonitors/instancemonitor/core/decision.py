@@ -163,12 +163,14 @@ class Decider:
         if isinstance(seen, LifecycleChanged) and seen.event in (Lifecycle.DEFINED, Lifecycle.UNDEFINED):
             # One that was off with a definition, which waits to be judged, does not vanish by dying.
             was_off = first_look.is_off(state, known)
+            # Of one whose death is reported that is what became of a later life, which was not judged yet.
+            later = was_off and known.phase in DEAD
             # Nor does one whose kept QEMU had ended when it was given one.
             was_off = was_off or (known.phase is Phase.PANICKED and known.over)
             # Nor does one that is off, and of which it cannot be told why: it is deleted.
             kept = was_off or known.phase is Phase.UNSURE
             instance = replace(instance, defined=kept or seen.event is Lifecycle.DEFINED)
-            if was_off and seen.event is Lifecycle.UNDEFINED:
+            if was_off and not later and seen.event is Lifecycle.UNDEFINED:
                 # How it stood was read, so that nothing was missed of it.
                 instance = instance.heard(Heard.TOLD)
         if fact is not None:
