@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import datetime
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -402,11 +403,14 @@ class Watch:
 
         By which devices a host may have been fenced is read when it is: Pacemaker's history names none.
         """
+        apart = asked.monotonic - self._last.at
         look = Look(
             cib=cib,
             mon=mon,
             at=self._clock.now(),
             asked=asked,
+            # Before the first look of this life nobody is known to be unnamed.
+            unread=apart if self._rhythm.good_for < apart < math.inf else 0.0,
             goodbyes=self._context.goodbyes,
             worth=self._worth,
         )

@@ -6,6 +6,7 @@ summary, which calls a dead remote online while its connection restarts; what is
 from crm_mon, which has templates, groups and defaults applied.
 """
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 
@@ -96,14 +97,16 @@ class Own:
 class Look:
     """Both documents of one moment, and what came beside them.
 
-    `asked`: when they were asked for, None: `at`, when all of it was there. `goodbyes`: host -> the monotonic second of
-    a good-bye of which an alert told. `worth`: host -> what a fencing of it is worth, for those that were fenced.
+    `asked`: when they were asked for, None: `at`, when all of it was there. `unread`: seconds before it in which nobody
+    can tell what stood there: since the look before, if that is too long ago. `goodbyes`: host -> the monotonic second
+    of a good-bye of which an alert told. `worth`: host -> what a fencing of it is worth, for those that were fenced.
     """
 
     cib: Cib
     mon: CrmMon
     at: Instant
     asked: Instant | None = None
+    unread: float = 0.0
     goodbyes: Mapping[str, float] = field(default_factory=dict)
     worth: Mapping[str, Worth] = field(default_factory=dict)
 
@@ -126,7 +129,8 @@ Records = Mapping[str, HostRecord]
 
 FORGOTTEN = 86400.0
 """Seconds after which a host that neither document has named since is forgotten: it was deleted, not renamed for a
-moment, and what was known of it says nothing of another one that may get its name."""
+moment, and what was known of it says nothing of another one that may get its name. Time in which they could not be read
+does not count: it may have stood there."""
 
 _UP = Finding(Condition.UP, "")
 
@@ -138,7 +142,7 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
     Pacemaker runs itself) are no hosts and are left out.
     """
     findings: dict[str, Finding] = {}
-    after = {name: record for name, record in records.items() if not _is_forgotten(record, look.at)}
+    after = dict(records)
     connects_nobody = look.connects_nobody
     for node in _nodes(look):
         seen = look.mon.nodes.get(node.name)
@@ -160,6 +164,12 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
             records.get(node.name), glance, look.at, rules.patience, look.asked
         )
         findings[node.name] = _find(record, look, node.name, rules, unwanted)
+    for name in after.keys() - findings.keys():
+        unnamed = _unnamed_since(after[name], look)
+        if look.at.monotonic > unnamed.old_at(FORGOTTEN, look.at):
+            del after[name]
+        else:
+            after[name] = replace(after[name], unnamed_since=unnamed)
     return findings, after
 
 
@@ -191,8 +201,12 @@ def _is_down(name: str, mon: CrmMon) -> bool:
     return connection.down or (bool(connection.on) and connection.on <= away)
 
 
-def _is_forgotten(record: HostRecord, now: Instant) -> bool:
-    return record.looked_at is not None and now.monotonic > record.looked_at.old_at(FORGOTTEN, now)
+def _unnamed_since(record: HostRecord, look: Look) -> Instant:
+    """Since when it is known not to have been named, later by the time in which that could not be seen."""
+    since = record.unnamed_since
+    if since is None:
+        return look.at
+    return Instant(since.monotonic + look.unread, since.wall + datetime.timedelta(seconds=look.unread))
 
 
 def _nodes(look: Look) -> list[NodeState]:

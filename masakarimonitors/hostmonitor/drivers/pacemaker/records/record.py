@@ -140,7 +140,7 @@ class HostRecord:
     (None: not known); `fenced_key`, `fenced_at`, `rebooted`: the one since. `work`: planned work, which for a host
     that is away lasts a while longer than until `work_ended`, the monotonic second at which Pacemaker was seen to
     have ended it; kept until the host is up. `denied_since`: since when crm_mon has denied that a remote is
-    connected.
+    connected. `unnamed_since`: since when no look has named it, of those in this life.
     """
 
     remote: bool
@@ -161,6 +161,7 @@ class HostRecord:
     work: Work = Work.NONE
     work_ended: float | None = None
     denied_since: float | None = None
+    unnamed_since: Instant | None = None
 
     @property
     def up(self) -> bool:
@@ -187,7 +188,7 @@ def observe(
     `patience`: seconds that planned work's end leaves a lost host to return.
     """
     if before is not None and _nothing_new(before, glance):
-        return replace(before, looked_at=asked or now)
+        return replace(before, looked_at=asked or now, unnamed_since=None)
     return observe_anew(before, glance, now, patience, asked)
 
 
@@ -247,6 +248,7 @@ def observe_anew(
         lost_since=_since(old.lost_since, missed, now.monotonic),
         looked_at=asked or now,
         denied_since=denied_since,
+        unnamed_since=None,
     )
     return _with_work(old, after, glance, now.monotonic, patience)
 

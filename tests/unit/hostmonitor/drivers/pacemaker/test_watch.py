@@ -25,7 +25,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Cib
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import LinkCheck
-from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Rules
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import FORGOTTEN, Rules
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.record import GOODBYE, Farewell, HostRecord
 from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import CannotLook, NodeKind
 from masakarimonitors.hostmonitor.drivers.pacemaker.watch import Doors, Rhythm, Watch
@@ -652,3 +652,16 @@ async def test_a_status_section_that_may_not_be_read_is_blindness_and_accuses_no
         await stage.pass_(120)
         views = [o for o in stage.heard() if not isinstance(o, View) or not o.proven]
         assert [type(o) for o in views] == [View] and "may not read it" in views[0].why
+
+
+async def test_a_day_in_which_pacemaker_could_not_be_read_lets_nobody_be_forgotten() -> None:
+    gone = HostRecord(remote=True, crashed=True, looked_at=FakeClock().now())
+    async with Stage(remembered={"r9": gone}) as stage:
+        await stage.start()
+        stage.scene = CannotLook("cibadmin gave no answer in 10 s and was killed")
+        stage.clock.stand_still(FORGOTTEN)
+        await stage.seconds(20)
+        told = len(stage.kept)
+        stage.scene = "healthy"
+        await stage.seconds(3)
+        assert len(stage.kept) > told and stage.kept[-1]["r9"].crashed

@@ -681,8 +681,26 @@ def test_what_was_kept_of_hosts_that_are_gone_is_forgotten_after_a_restart_too()
     story = Story(records=kept)
     story.recorded("healthy")
     assert {"r8", "r9"} < story.records.keys()
-    story.recorded("healthy", after=FORGOTTEN)
+    story.recorded("healthy", after=FORGOTTEN + 1)
     assert story.records.keys() == {"n2", "n3", "r1"}
+
+
+def test_time_in_which_nothing_could_be_read_is_none_of_the_day_after_which_a_host_is_forgotten() -> None:
+    """What this monitor did not see, before its start or while it was blind, may have named the host."""
+    story = Story(records={"r9": HostRecord(remote=True, crashed=True, looked_at=at(1000.0 - 2 * FORGOTTEN))})
+    healthy = documents("healthy")
+    story.look(*healthy)
+    story.look(*healthy, after=FORGOTTEN - 60)
+    story.look(*healthy, after=2 * FORGOTTEN, unread=2 * FORGOTTEN)
+    assert story.records["r9"].crashed, "what was read counts on, and it is less than a day"
+    story.look(*healthy, after=61)
+    assert "r9" not in story.records
+
+
+def test_a_host_that_is_named_again_is_forgotten_after_another_day() -> None:
+    story = Story(records={"n2": HostRecord(remote=False, unnamed_since=at(1000.0 - FORGOTTEN))})
+    story.recorded("healthy")
+    assert story.records["n2"].unnamed_since is None
 
 
 def test_a_remote_that_said_goodbye_and_is_fenced_is_down() -> None:
