@@ -19,7 +19,9 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "+ pytest $*"
 code=0
-.venv/bin/pytest "$@" || code=$?
+# A worker that crashes is a failure as it is, and ends the run: another in its place leaves pytest-xdist waiting for good
+# where the tests are nearly through, and nothing is said of what has failed.
+.venv/bin/pytest --max-worker-restart=0 "$@" || code=$?
 if [ "$prepared" != 0 ]; then
     echo "test: a set-up FAILED (see above pytest's output), so this run does not count as passed" >&2
     if [ "$code" = 0 ]; then code=1; fi
