@@ -76,7 +76,7 @@ def test_the_test_run_ends_with_the_words_and_the_code_of_pytest(project: Path, 
     script(project / ".venv/bin/pytest", f'echo "3 passed: $*"; exit {code}')
     ran = run(project, "test.sh", "-n", "4")
     assert ran.returncode == code
-    assert ran.stdout.splitlines()[-1] == "3 passed: -n 4"
+    assert ran.stdout.splitlines()[-1] == "3 passed: --max-worker-restart=0 -n 4"
 
 
 def test_a_failed_set_up_spoils_the_test_run(project: Path) -> None:
