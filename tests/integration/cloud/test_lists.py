@@ -30,10 +30,9 @@ from masakarimonitors.outbox.pace.stages import Lane, Sign
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.network.exchange import bound
 from tests.integration.cloud.rig import HOSTS, RESTING, Cloud, stamp
+from tests.integration.cloud.way import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("cloud")
-
-PATIENCE = 120.0
 
 
 @dataclass
@@ -50,7 +49,7 @@ class Short:
 @pytest.fixture
 def api(real_cloud: Cloud) -> Iterator[MasakariApi]:
     real_cloud.forget_notifications()
-    client = MasakariApi(Adapter(bound(real_cloud.session()), service_type="instance-ha"))
+    client = MasakariApi(Adapter(bound(real_cloud.session()), service_type="instance-ha"), timeout=PATIENCE)
     yield client
     client.close()
 

@@ -37,6 +37,7 @@ from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_clock import EPOCH
 
 PATIENCE = 120.0
+"""Seconds: where everything runs on one computer that has other work, an answer may take long."""
 QUICK = DeliveryPolicy(retry_max=1000, retry_interval=0.2)
 
 
@@ -87,7 +88,7 @@ async def way(
     confirm_all(outbox)
     arrivals = Arrivals(ReportFinder(api))
     follower = Follower(outbox, clock, api, follow)
-    pacing = Pacing(outbox, clock, pace, Looks(api, clock), on_seen=follower.seen)
+    pacing = Pacing(outbox, clock, pace, Looks(api, clock), patience=PATIENCE, on_seen=follower.seen)
     delivery = Delivery(outbox, api, policy, clock, random.Random(1), arrivals=arrivals, pacing=pacing)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, delivery, follower)]

@@ -20,6 +20,7 @@ from masakarimonitors.system.network.exchange import bound
 from tests.fixtures.waiting import until
 from tests.integration.cloud.engine.nova import PlayedNova
 from tests.integration.cloud.rig import SERVICE_PASSWORD, Cloud
+from tests.integration.cloud.way import PATIENCE
 
 _OPTIONS = """
 [DEFAULT]
@@ -65,7 +66,8 @@ class Recovery:
     def client(self, endpoint: str | None = None) -> MasakariApi:
         """As `[api]` builds it; `endpoint` stands in front of this masakari."""
         where = endpoint or self.cloud.endpoint
-        return MasakariApi(Adapter(bound(self.session), service_type="instance-ha", endpoint_override=where))
+        adapter = Adapter(bound(self.session), service_type="instance-ha", endpoint_override=where)
+        return MasakariApi(adapter, timeout=PATIENCE)
 
     def statuses(self, host: str) -> list[str]:
         """What the engine says of each notification of a host, oldest first."""
