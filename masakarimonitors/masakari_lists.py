@@ -6,6 +6,7 @@ LookupFailed: half a list would make a registered host look like one that masaka
 
 import contextlib
 import datetime
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -258,9 +259,10 @@ class ReportFinder:
     from a listing (`learn`).
     """
 
-    def __init__(self, api: Reader) -> None:
-        """Nothing is known yet."""
+    def __init__(self, api: Reader, now: Callable[[], float] = time.monotonic) -> None:
+        """Nothing is known yet. `now`: monotonic seconds, by which it is told how long an answer has taken."""
         self._api = api
+        self._now = now
         self._names: dict[str, str] = {}
         # By name, as masakari compares it: the uuids of its segment and its own.
         self._places: dict[str, tuple[str, str]] = {}
@@ -297,8 +299,11 @@ class ReportFinder:
         A host's failure that masakari has got since then counts although its sender, whose clock was behind, says an
         earlier time, where a listing has shown the host: for one request more.
         """
+        began = self._now()
         known = await notifications(self._api, kind, since)
-        received = self.theirs(since, now)
+        # Their clock was told with the answer, and ours before it was asked for. But for what lies between, a report
+        # that masakari had just got from another monitor would seem older than the failure, which was told once more.
+        received = self.theirs(since, now) - datetime.timedelta(seconds=self._now() - began)
         ended = over(known, failed) if failed is not None else frozenset()
         for one in known:
             # masakari on MariaDB takes a host's name in any case of its letters.
@@ -341,7 +346,10 @@ class ReportFinder:
         return next(filter(taken, told), next(filter(acted_on, told), None))
 
     def theirs(self, moment: datetime.datetime, now: datetime.datetime) -> datetime.datetime:
-        """`moment` of our clock by masakari's own, as its last answer tells it; a little earlier, never later."""
+        """`moment` of our clock by masakari's own, as its last answer tells it, which has come by `now`.
+
+        A little earlier, never later.
+        """
         date: datetime.datetime | None = getattr(self._api, "date", None)
         return (date or now) - (now - moment) - _ROUNDING
 

@@ -151,6 +151,15 @@ async def test_a_report_is_found_by_host_kind_content_and_time(
     assert await finder.find(hostname, "VM", normal, since=T0, now=seconds(30)) is None
 
 
+async def test_what_masakari_got_just_before_it_was_asked_is_recent_however_long_its_answer_takes() -> None:
+    """The sender's clock is an hour ahead, so that only masakari's own time tells."""
+    api, looks = FakeLists({"a": ["n1"]}), iter([100.0, 120.0])
+    api.date = seconds(26)
+    api.file("n1", "COMPUTE_HOST", DOWN, wire(3600), created=wire(5))
+    finder = ReportFinder(api, looks.__next__)
+    assert await finder.find("n1", "COMPUTE_HOST", normal, since=T0, now=seconds(6)) is not None
+
+
 async def test_a_hosts_name_is_asked_for_once_and_not_at_all_when_it_is_known() -> None:
     api = FakeLists({"a": ["n1"]})
     api.file("n1", "COMPUTE_HOST", DOWN, wire(0))
