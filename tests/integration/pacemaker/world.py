@@ -284,8 +284,11 @@ class World:
         """What was accepted so far: (host, event, host_status)."""
         return [(r.host, r.event, r.host_status) for r in self.api.reports() or []]
 
-    def wait_reports(self, *wanted: tuple[str, str, str], within: float = 120) -> None:
-        """Until exactly `wanted` was accepted, in this order."""
+    def wait_reports(self, *wanted: tuple[str, str, str], within: float = 240) -> None:
+        """Until exactly `wanted` was accepted, in this order.
+
+        Pacemaker fences a remote when it could not be connected to from any member: 60 s each, at most.
+        """
         until(
             lambda: self.reports() == list(wanted),
             lambda: f"reports {wanted}; accepted were {self.reports()}; {self.evidence()}\n{shown_by_all()}",
