@@ -205,7 +205,7 @@ async def test_a_report_that_may_wait_for_days_is_not_older_than_masakari_takes(
     async with stage.monitor() as source:
         await source.sees(node05=Membership.UP)
         await source.sees(node05=Membership.DOWN)
-        await stage.clock.advance(1.5 * 86400.0)
+        await stage.clock.advance(86400.0)
         stage.api.offers.clear()
         stage.api.answer = lambda notification: Delivered("202")
         await stage.clock.advance(600.0)
