@@ -195,15 +195,20 @@ def test_a_monitor_that_does_not_see_every_link_says_nothing_of_who_is_missing()
     assert take({"node99": False}, view=ViewState(since=0.0)).verdicts == ()
 
 
-def test_a_host_that_was_taken_out_of_all_is_forgotten_though_its_failure_was_never_told() -> None:
-    """As a lost remote that is deleted, and held for what answers at its address, which another one has by now."""
+def listed_nowhere() -> State:
+    """A host whose failure was not told, and that no link lists any more."""
     lost = host()
     unlisted = replace(lost, links=tuple(observe(link, NOT_LISTED, 0.0, live=True) for link in lost.links))
-    state = State(
+    return State(
         hosts={"node05": unlisted},
         cluster=Cluster(views=dict.fromkeys(THREE, SEEN)),
         troubled=frozenset({"node05"}),
     )
+
+
+def test_a_host_that_was_taken_out_of_all_is_forgotten_though_its_failure_was_never_told() -> None:
+    """As a lost remote that is deleted, and held for what answers at its address, which another one has by now."""
+    state = listed_nowhere()
 
     def read(seconds: float, *segment: str) -> News:
         nonlocal state
@@ -216,7 +221,7 @@ def test_a_host_that_was_taken_out_of_all_is_forgotten_though_its_failure_was_ne
         return news
 
     for seconds in (0.0, NOWHERE_FOR):  # deleted in the cluster alone: it may be told yet
-        assert read(seconds, "node05").hosts.get("node05", lost) is not None
+        assert read(seconds, "node05").hosts.get("node05", host()) is not None
     began = NOWHERE_FOR + 60.0
     read(began)
     read(began + NOWHERE_FOR / 2)
@@ -249,13 +254,7 @@ def test_nor_where_masakari_has_no_host_at_all() -> None:
 @pytest.mark.parametrize("unseen", ["masakari", "link"])
 def test_time_in_which_a_list_could_not_be_read_is_none_in_which_a_host_is_nowhere(unseen: str) -> None:
     """It may have stood there for most of the day: in a segment, or in the list of its link."""
-    lost = host()
-    unlisted = replace(lost, links=tuple(observe(link, NOT_LISTED, 0.0, live=True) for link in lost.links))
-    state = State(
-        hosts={"node05": unlisted},
-        cluster=Cluster(views=dict.fromkeys(THREE, SEEN)),
-        troubled=frozenset({"node05"}),
-    )
+    state = listed_nowhere()
 
     def read(seconds: float, *, fails: bool = False) -> bool:
         """Whether the host is still known."""
